@@ -1,0 +1,179 @@
+/**
+ * The addon, one to one: what `native/napi` exports, and nothing more. The idiomatic layer is `lib/models`.
+ *
+ * Words for shapes: `n` rows, `d` features, `M` particles, `p` numbers a particle, `k` outputs.
+ */
+
+/** One option of the catalogue, as declared in C++. A missing `min` or `max` means unbounded. */
+export interface OptionField {
+  name: string
+  symbol: string
+  type: 'number' | 'integer' | 'boolean' | 'choice'
+  /** True when `'auto'` is accepted. */
+  auto: boolean
+  default: number | boolean | string
+  min?: number
+  max?: number
+  /** True when `min` itself is excluded. */
+  minOpen?: boolean
+  choices?: string[]
+  doc: string
+}
+
+export interface AlgorithmEntry {
+  name: string
+  title: string
+  /** Paper and equation. */
+  source: string
+  options: OptionField[]
+}
+
+export interface ModelEntry {
+  /** Command-line name, for example `mean-field`. */
+  name: string
+  title: string
+  options: OptionField[]
+  algorithms: AlgorithmEntry[]
+  defaultAlgorithm: string
+}
+
+/** `JSON.parse(binding.catalogue())`. */
+export interface Catalogue {
+  models: ModelEntry[]
+  /** Options of a run that do not change what is computed at a step: budget, stop rules, trace, seed, threads. */
+  run: OptionField[]
+  /** Columns of the trace, in order, with their meaning. */
+  traceColumns: { name: string; doc: string }[]
+}
+
+export interface NativeInfo {
+  version: string
+  napi: number
+  compiler: string
+  /** The instruction set that runs use unless told otherwise (`MEANFIELD_FORCE_ISA` included). */
+  isa: string
+  isas: { name: string; supported: boolean }[]
+  /** Processors available to this process (affinity and control-group quota). */
+  parallelism: number
+  /** Whether CUDA was found when the addon was compiled, its version, and why no device is used. */
+  cuda: { compiler: string | null; devices: number; reason: string }
+}
+
+export interface NativeMatrix {
+  /** Row-major, rows × columns. Read in place; pinned until the job ends. */
+  values: Float32Array
+  rows: number
+  columns: number
+}
+
+/** Rows with targets: scalar losses n × k numbers (logistic and smooth hinge ±1), softmax n class indices. */
+export interface NativeTable extends NativeMatrix {
+  targets: Float64Array
+}
+
+export type OptionValues = Record<string, number | boolean | string>
+
+export interface NativeFitRequest {
+  train: NativeTable
+  validation?: NativeTable
+  /** Values for the options of the model (catalogue), `outputs` (k) among them. Absent means default. */
+  model: OptionValues
+  algorithm: { name: string; options: OptionValues }
+  /** Values for the run options of the catalogue. */
+  run: OptionValues
+  /** M × p starting particles; absent: drawn from the initial law. */
+  initial?: Float32Array
+  /** Steps after which the particles are copied into `snapshots`, increasing; 0 is the start. */
+  snapshots?: number[]
+  /** File written at the end, on cancellation, and every `checkpointSeconds`. */
+  checkpoint?: string
+  /** File to continue from. */
+  resume?: string
+  /** `cpu` (the best instruction set), or `reference` (slow, for tests). */
+  backend?: 'cpu' | 'reference'
+  /** Instruction set by name, overriding detection. */
+  isa?: string
+}
+
+export interface ChosenValue {
+  name: string
+  value: number | string
+  /** The formula with its measured constants. */
+  why: string
+}
+
+export interface NativeCertificate {
+  /** L(q) = F(q) + λ Ent(q), entropy weight times negative entropy included. */
+  primal: number
+  /** D(g(q)) */
+  dual: number
+  /** λ·KL(q‖p_q) estimated: primal − dual. */
+  gap: number
+  standardError: number
+  /** Known bias bound of the entropy estimate, in units of the objective; NaN when unknown. */
+  biasBound: number
+  entropyEstimator: string
+  partitionEstimator: string
+  effectiveSampleSize: number
+  /** Fraction of the draws: effectiveSampleSize / draws. */
+  effectiveFraction: number
+  /** False when the numbers must not be relied on; `words` says why. */
+  trusted: boolean
+  words: string
+}
+
+export interface NativeFitResult {
+  /** M × p row-major: the weights (d, then 1 for the bias when there is one), then the tail of the second layer. */
+  particles: Float32Array
+  parameters: number
+  /** rows × catalogue.traceColumns.length, row-major. */
+  trace: Float64Array
+  snapshots: { step: number; particles: Float32Array }[]
+  /** F(q): mean loss + ridge term, without the entropy. */
+  objective: number
+  loss: number
+  steps: number
+  passes: number
+  seconds: { setup: number; solve: number; certificate: number }
+  stop: 'budget' | 'target' | 'tolerance' | 'cancelled'
+  chosen: ChosenValue[]
+  certificate: NativeCertificate | null
+  isa: string
+  threads: number
+  /** Step of the checkpoint it continued from, or -1. */
+  resumedFrom: number
+}
+
+export interface NativePredictRequest {
+  features: NativeMatrix
+  particles: Float32Array
+  model: OptionValues
+  threads?: number
+  isa?: string
+  backend?: 'cpu' | 'reference'
+}
+
+/** Work on a thread of its own. `cancel` is idempotent and returns at once. */
+export interface NativeJob<T> {
+  readonly promise: Promise<T>
+  cancel(): void
+}
+
+export interface NativeBinding {
+  info(): NativeInfo
+  /** The catalogue as JSON text. */
+  catalogue(): string
+  /**
+   * Starts a fit. `onPoints` gets trace rows (columns as in the catalogue) in batches, at most 20 times a second, latest
+   * last; it is never called after the promise has settled. Bad requests throw at once with a `code`. A cancelled fit
+   * resolves with `stop: 'cancelled'` and the particles of the last completed step.
+   */
+  fitMeanField(request: NativeFitRequest, onPoints?: (rows: Float64Array) => void): NativeJob<NativeFitResult>
+  /** n × k outputs, row-major. A cancelled prediction rejects with MEANFIELD_CANCELLED. */
+  predictMeanField(request: NativePredictRequest): NativeJob<Float32Array>
+  /**
+   * The leading `count` right singular vectors of a rows × columns matrix (not centred): `vectors` is count × columns,
+   * `values` the singular values in decreasing order.
+   */
+  rightSingularVectors(matrix: NativeMatrix, count: number): { vectors: Float64Array; values: Float64Array }
+}

@@ -1,0 +1,131 @@
+#include "native/core/thread_pool.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+namespace meanfield {
+
+ThreadPool::ThreadPool(int threads) {
+  for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closing_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::drain(int worker) {
+  for (;;) {
+    if (cancel_ && cancel_->cancelled()) return;
+    const int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
+    if (index >= count_) return;
+    try {
+      (*task_)(index, worker);
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (!error_) error_ = std::current_exception();
+      next_.store(count_, std::memory_order_relaxed);
+      return;
+    }
+    finished_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void ThreadPool::work(int worker) {
+  uint64_t seen = 0;
+  for (;;) {
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [&] { return closing_ || generation_ != seen; });
+      if (closing_) return;
+      seen = generation_;
+    }
+    drain(worker);
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (--busy_ == 0) done_.notify_one();
+  }
+}
+
+bool ThreadPool::run(int64_t count, const std::function<void(int64_t, int)>& task, const CancelToken* cancel) {
+  task_ = &task;
+  cancel_ = cancel;
+  count_ = count;
+  next_.store(0, std::memory_order_relaxed);
+  finished_.store(0, std::memory_order_relaxed);
+  error_ = nullptr;
+  const bool shared = !workers_.empty() && count > 1;
+  if (shared) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      busy_ = static_cast<int>(workers_.size());
+      ++generation_;
+    }
+    wake_.notify_all();
+  }
+  drain(0);
+  if (shared) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [&] { return busy_ == 0; });
+  }
+  if (error_) std::rethrow_exception(error_);
+  return finished_.load(std::memory_order_relaxed) == count;
+}
+
+double ThreadPool::sum(int64_t count, const std::function<double(int64_t)>& task) {
+  std::vector<double> partial(static_cast<size_t>(count));
+  run(count, [&](int64_t index, int) { partial[static_cast<size_t>(index)] = task(index); });
+  double total = 0;
+  for (double value : partial) total += value;
+  return total;
+}
+
+namespace {
+
+#ifdef __linux__
+/// Quota of the control group in processors (version 2, then version 1); infinite where there is none.
+double control_group_quota() {
+  double quota = 0, period = 0;
+  if (FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+    char first[32] = "";
+    const bool limited = std::fscanf(file, "%31s %lf", first, &period) == 2 && std::strcmp(first, "max") != 0 &&
+                         std::sscanf(first, "%lf", &quota) == 1;
+    std::fclose(file);
+    return limited && period > 0 ? quota / period : INFINITY;
+  }
+  const auto read = [](const char* path, double* value) {
+    FILE* file = std::fopen(path, "r");
+    if (!file) return false;
+    const bool ok = std::fscanf(file, "%lf", value) == 1;
+    std::fclose(file);
+    return ok;
+  };
+  if (read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", &quota) && read("/sys/fs/cgroup/cpu/cpu.cfs_period_us", &period) &&
+      quota > 0 && period > 0)
+    return quota / period;
+  return INFINITY;
+}
+#endif
+
+}  // namespace
+
+int available_parallelism() {
+  int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) count = std::max(1, CPU_COUNT(&set));
+  const double quota = control_group_quota();
+  if (quota < count) count = std::max(1, static_cast<int>(std::ceil(quota)));
+#endif
+  return count;
+}
+
+}  // namespace meanfield

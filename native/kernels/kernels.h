@@ -1,0 +1,92 @@
+// The seam between the algorithms and the machine: a versioned table of functions.
+//
+// Everything in the mean-field family is built from two operations on M particles and a matrix of inputs,
+//
+//     outputs   z_ij = (1/M) Σ_r h_{θ_r}(x_i)_j
+//     drift     G_r  = Σ_i Σ_j ω_ij ∂h_{θ_r}(x_i)_j / ∂θ,     then   θ_r ← keep·θ_r − rate·G_r + noise·ξ_r ,
+//
+// and a backend is one implementation of them that owns the particles wherever it likes (host memory, a device).
+// Nothing of size n × M is ever stored. Each row of z is summed over the particles in an order fixed by M alone, and each
+// particle's G over the rows in an order fixed by n alone: the number of threads changes no bit.
+#pragma once
+#include <cstdint>
+
+#include "native/core/cancel.h"
+#include "native/core/philox.h"
+#include "native/problem/neurons.h"
+
+namespace meanfield {
+
+/// Raised whenever the table or a struct in it changes; a shared library with another version is refused.
+constexpr uint32_t kBackendVersion = 1;
+
+enum class Status : int32_t { Ok = 0, Cancelled = 1, OutOfMemory = 2, DeviceFailure = 3 };
+
+struct NetworkShape {
+  int64_t particles;  // M
+  int64_t inputs;     // numbers of x a neuron sees, the constant 1 of the bias included
+  Neuron neuron;
+  int32_t threads;  // >= 1
+  /// p: inputs of the weights, then the tail of the second layer.
+  int64_t parameters() const { return inputs + neuron.tail(); }
+};
+
+/// Rows of a matrix that take part, in this order; index = nullptr means all of them.
+struct Rows {
+  const int32_t* index = nullptr;
+  int64_t count = 0;
+};
+
+/// θ ← keep·θ − rate·G(θ) + noise·ξ, done `repeats` times with the same ω; repeat q draws ξ at step firstStep + q.
+struct Update {
+  double keep = 1;
+  double rate = 0;
+  double noise = 0;  // 0: no normals are drawn
+  int64_t repeats = 1;
+  uint64_t firstStep = 0;
+  RandomField field;  // ξ_{r,c} = field.normal(step, r, c)
+};
+
+struct Backend {
+  uint32_t version;
+  const char* name;  // "cpu", "reference", "cuda"
+  const char* isa;   // instruction set or device generation
+
+  Status (*open)(const NetworkShape* shape, void** network);
+  void (*close)(void* network);
+
+  /// Registers an n × features row-major matrix; the backend keeps its own copy, with a column of ones appended when the
+  /// network has one more input than the matrix has columns. *id is then used to name it.
+  Status (*add_matrix)(void* network, const float* x, int64_t rows, int64_t features, int32_t* id);
+
+  /// Particles as an M × p row-major array.
+  Status (*write_particles)(void* network, const float* particles);
+  Status (*read_particles)(void* network, float* particles);
+
+  /// z: rows.count × k, row-major. A non-null `cancel` is polled at least every few milliseconds of work.
+  Status (*outputs)(void* network, int32_t matrix, Rows rows, const CancelToken* cancel, double* z);
+  /// gradient: M × p row-major, G_r as above; weights ω: rows.count × k.
+  Status (*gradient)(void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                     float* gradient);
+  /// The update of all particles in place. After Cancelled some particles have moved and others have not: the caller
+  /// restores them.
+  Status (*update)(void* network, int32_t matrix, Rows rows, const double* weights, const Update* update,
+                   const CancelToken* cancel);
+  /// Σ_r ‖θ_r‖² in double, in an order fixed by M and p. Not finite as soon as one coordinate is not.
+  Status (*sum_squares)(void* network, double* sum);
+};
+
+/// Slow, scalar, double precision inside, written to be read: every other backend is tested against it.
+const Backend* reference_backend();
+
+/// Instruction sets compiled into this binary, best first: "avx512", "avx2", "baseline" (or "neon").
+int cpu_isa_count();
+const char* cpu_isa_name(int index);
+/// True when this processor and operating system can run it.
+bool cpu_isa_supported(int index);
+/// nullptr when there is none of that name or the processor cannot run it.
+const Backend* cpu_backend(const char* isa);
+/// The best supported one; MEANFIELD_FORCE_ISA overrides. Throws InvalidOption when the forced one is unknown or unsupported.
+const Backend* cpu_backend();
+
+}  // namespace meanfield
