@@ -1,0 +1,21 @@
+// Spectra of tall matrices, in double, from the Gram matrix of the columns.
+#pragma once
+#include <vector>
+
+#include "native/core/views.h"
+
+namespace meanfield {
+
+/// Leading `count` right singular vectors (count × cols, row by row, each of unit length) and singular values, largest
+/// first, of a rows × cols matrix that is not centred. Throws InvalidData on numbers that are not finite.
+struct RightSingular {
+  std::vector<double> vectors;
+  std::vector<double> values;
+};
+RightSingular right_singular_vectors(const MatrixView<const float>& matrix, int64_t count);
+
+/// Largest eigenvalue of (1/n) [X 1]ᵀ[X 1] (without the column of ones when `bias` is false), by power iteration to a
+/// relative change of 1e-6, started from the vector of ones; never above the trace, never below the Rayleigh quotient.
+double second_moment_norm(const MatrixView<const float>& matrix, bool bias);
+
+}  // namespace meanfield
