@@ -72,6 +72,10 @@ struct Backend {
   /// restores them.
   Status (*update)(void* network, int32_t matrix, Rows rows, const double* weights, const Update* update,
                    const CancelToken* cancel);
+  /// energies[r] = Σ_i Σ_j ω_ij h_{θ_r}(x_i)_j, M numbers: the potential that the drift is the gradient of. Weights and
+  /// rows as for `gradient`; summed over the rows in double.
+  Status (*energies)(void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                     double* energies);
   /// Σ_r ‖θ_r‖² in double, in an order fixed by M and p. Not finite as soon as one coordinate is not.
   Status (*sum_squares)(void* network, double* sum);
 };
