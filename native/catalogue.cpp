@@ -1,0 +1,93 @@
+#include "native/catalogue.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "native/mean_field/dual_averaging.h"
+#include "native/mean_field/langevin.h"
+
+namespace meanfield {
+
+const std::vector<MeanFieldAlgorithm>& mean_field_algorithms() {
+  static const std::vector<MeanFieldAlgorithm> algorithms = {
+      mean_field_algorithm<Langevin>(),
+      mean_field_algorithm<DualAveraging>(),
+  };
+  return algorithms;
+}
+
+namespace {
+
+std::string quote(const std::string& text) {
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", c);
+      quoted += escape;
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
+template <class Items, class Format>
+std::string array(const Items& items, Format format) {
+  std::string text = "[";
+  for (const auto& item : items) text += (text.size() > 1 ? "," : "") + format(item);
+  return text + "]";
+}
+
+std::string field_json(const OptionField& field) {
+  static const char* const kTypes[] = {"number", "integer", "boolean", "choice"};
+  const bool text = std::holds_alternative<std::string>(field.defaultValue) ||
+                    std::holds_alternative<std::monostate>(field.defaultValue);
+  const std::string value = format_option(field.defaultValue);
+  std::string json = "{\"name\":" + quote(field.name) + ",\"symbol\":" + quote(field.symbol) +
+                     ",\"type\":" + quote(kTypes[static_cast<int>(field.type)]) +
+                     ",\"auto\":" + (field.allowsAuto ? "true" : "false") + ",\"default\":" + (text ? quote(value) : value);
+  if (std::isfinite(field.range.min)) json += ",\"min\":" + format_option(field.range.min);
+  if (std::isfinite(field.range.max)) json += ",\"max\":" + format_option(field.range.max);
+  if (field.range.minOpen) json += ",\"minOpen\":true";
+  if (!field.choices.empty()) json += ",\"choices\":" + array(field.choices, quote);
+  return json + ",\"doc\":" + quote(field.doc) + "}";
+}
+
+std::string algorithm_json(const MeanFieldAlgorithm& algorithm) {
+  return "{\"name\":" + quote(algorithm.name) + ",\"title\":" + quote(algorithm.title) +
+         ",\"source\":" + quote(algorithm.source) + ",\"options\":" + array(algorithm.fields, field_json) + "}";
+}
+
+}  // namespace
+
+std::string catalogue_json() {
+  const std::vector<MeanFieldAlgorithm>& algorithms = mean_field_algorithms();
+  return "{\"models\":[{\"name\":\"mean-field\",\"title\":\"Mean-field two-layer network\",\"options\":" +
+         array(NetworkOptions::table().describe(), field_json) + ",\"algorithms\":" + array(algorithms, algorithm_json) +
+         ",\"defaultAlgorithm\":" + quote(algorithms.front().name) +
+         "}],\"run\":" + array(RunOptions::table().describe(), field_json) +
+         ",\"traceColumns\":" + array(trace_columns(), [](const TraceColumn& column) {
+           return "{\"name\":" + quote(column.name) + ",\"doc\":" + quote(column.doc) + "}";
+         }) + "}";
+}
+
+std::unique_ptr<MeanFieldFit> prepare_mean_field(const FitRequest& request) {
+  const std::vector<MeanFieldAlgorithm>& algorithms = mean_field_algorithms();
+  if (request.algorithm.empty()) return std::make_unique<MeanFieldFit>(request, algorithms.front());
+  std::vector<std::string> names;
+  for (const MeanFieldAlgorithm& algorithm : algorithms) {
+    if (algorithm.name == request.algorithm) return std::make_unique<MeanFieldFit>(request, algorithm);
+    names.push_back(algorithm.name);
+  }
+  const std::string near = nearest_name(request.algorithm, names);
+  std::string known;
+  for (const std::string& name : names) known += (known.empty() ? "'" : ", '") + name + "'";
+  throw Error(ErrorCode::InvalidOption, "algorithm is '" + request.algorithm + "'; expected one of " + known + "." +
+                                            (near.empty() ? "" : " Did you mean '" + near + "'?"));
+}
+
+}  // namespace meanfield

@@ -1,0 +1,262 @@
+#include "native/driver/driver.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+namespace meanfield {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+constexpr size_t kMaxTraceRows = 512;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// A step that took longer than this may be interrupted in its middle, at the price of a copy of the state before it;
+// shorter ones are simply finished, well within the 50 ms that an abort may take.
+constexpr double kGuardedSeconds = 0.01;
+// An objective this many times above its start has left every descent argument behind.
+constexpr double kExplosion = 1e3;
+
+/// The trace, thinned evenly so that it never holds more than kMaxTraceRows rows: every second row is dropped and the
+/// interval doubled when it is full. Which steps are kept depends on the step count alone.
+class Trace {
+ public:
+  std::vector<double> values;
+  int64_t every = 1;
+  bool thinning = true;
+
+  bool due(int64_t step) const { return step % every == 0; }
+  size_t columns() const { return trace_columns().size(); }
+  size_t rows() const { return values.size() / columns(); }
+  const double* row(size_t index) const { return values.data() + index * columns(); }
+  double step_at(size_t index) const { return row(index)[0]; }
+
+  void add(const std::vector<double>& row) {
+    values.insert(values.end(), row.begin(), row.end());
+    if (!thinning || rows() < kMaxTraceRows) return;
+    every *= 2;
+    std::vector<double> kept;
+    for (size_t i = 0; i < rows(); ++i)
+      if (static_cast<int64_t>(step_at(i)) % every == 0) kept.insert(kept.end(), this->row(i), this->row(i) + columns());
+    values = std::move(kept);
+  }
+};
+
+std::vector<double> trace_row(const Method& method, double seconds, const Measurement& m) {
+  return {static_cast<double>(method.steps()), method.passes(), seconds,          m.objective,      m.loss,
+          m.secondMoment,                      m.score,         m.validationLoss, m.validationScore};
+}
+
+class Loop {
+ public:
+  Loop(Method& method, const RunPlan& plan, const CancelToken& cancel,
+       const std::function<void(const double*)>& onPoint)
+      : method_(method), plan_(plan), options_(plan.options), cancel_(cancel), onPoint_(onPoint) {
+    const bool otherBudget = options_.passes || options_.seconds;
+    maxSteps_ = options_.steps ? *options_.steps
+                               : otherBudget ? std::numeric_limits<int64_t>::max() : method.default_steps();
+    if (options_.traceEvery) {
+      trace_.every = *options_.traceEvery;
+      trace_.thinning = false;
+    } else if (maxSteps_ < std::numeric_limits<int64_t>::max()) {
+      trace_.every = std::max<int64_t>(1, maxSteps_ / 256);
+    }
+  }
+
+  RunRecord run() {
+    start_ = Clock::now();
+    if (!plan_.resume.empty()) resume();
+    lastCheckpoint_ = Clock::now();
+    try {
+      stop_ = advance();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::Cancelled) throw;
+      stop_ = "cancelled";
+    }
+    method_.interrupt_with(nullptr);
+    if (stop_ != "cancelled" && lastRecorded_ != method_.steps()) record();
+    // Measured after cancellation too, when nothing was ever recorded: a result always has an objective.
+    if (lastRecorded_ < 0) record();
+    if (!plan_.checkpoint.empty()) save();
+    RunRecord result;
+    result.seconds = elapsed();
+    result.trace = std::move(trace_.values);
+    result.snapshots = std::move(snapshots_);
+    result.stop = stop_;
+    result.resumedFrom = resumedFrom_;
+    result.last = last_;
+    return result;
+  }
+
+ private:
+  double elapsed() const { return secondsBefore_ + seconds_since(start_); }
+
+  std::string advance() {
+    bool guarded = true;  // how long the first step takes is not known
+    for (;;) {
+      if (cancel_.cancelled()) return "cancelled";
+      method_.interrupt_with(guarded ? &cancel_ : nullptr);
+      if (lastVisited_ != method_.steps()) {
+        snapshot_if_due();
+        if (trace_.due(method_.steps())) {
+          if (lastRecorded_ != method_.steps()) record();
+          if (options_.target && last_.objective <= *options_.target) return "target";
+          if (stalled()) return "tolerance";
+        }
+        lastVisited_ = method_.steps();  // last, so that an interrupted visit is made again after resuming
+      }
+      if (method_.steps() >= maxSteps_ || (options_.passes && method_.passes() >= *options_.passes) ||
+          (options_.seconds && elapsed() >= *options_.seconds))
+        return "budget";
+      if (!plan_.checkpoint.empty() && seconds_since(lastCheckpoint_) >= options_.checkpointSeconds) save();
+      const Clock::time_point before = Clock::now();
+      step(guarded);
+      guarded = seconds_since(before) > kGuardedSeconds;
+    }
+  }
+
+  void step(bool guarded) {
+    if (!guarded) {
+      method_.step();
+    } else {
+      Writer copy;
+      method_.save(copy);
+      try {
+        method_.step();
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::Cancelled) {
+          Reader reader(std::move(copy.buffer));
+          method_.load(reader);
+        }
+        throw;
+      }
+    }
+    if (!std::isfinite(method_.last_loss())) diverged("the loss is not finite");
+  }
+
+  void record() {
+    last_ = method_.measure();
+    if (!std::isfinite(last_.objective)) diverged("the objective is not finite");
+    if (lastRecorded_ < 0 && resumedFrom_ < 0) firstObjective_ = last_.objective;
+    if (last_.objective > kExplosion * (std::fabs(firstObjective_) + 1))
+      diverged("the objective rose from " + format_option(firstObjective_) + " to " + format_option(last_.objective));
+    const std::vector<double> row = trace_row(method_, elapsed(), last_);
+    lastRecorded_ = method_.steps();
+    if (onPoint_) onPoint_(row.data());
+    trace_.add(row);
+  }
+
+  /// The objective has not fallen by the fraction `tolerance` over the last `patience` trace points.
+  bool stalled() const {
+    const size_t patience = static_cast<size_t>(options_.patience);
+    if (options_.tolerance <= 0 || trace_.rows() <= patience) return false;
+    constexpr size_t kObjective = 3;
+    const double before = trace_.row(trace_.rows() - 1 - patience)[kObjective];
+    return before - last_.objective < options_.tolerance * std::fabs(before);
+  }
+
+  void snapshot_if_due() {
+    const std::vector<int64_t>& due = plan_.snapshots;
+    if (std::binary_search(due.begin(), due.end(), method_.steps()) &&
+        (snapshots_.empty() || snapshots_.back().step < method_.steps()))
+      snapshots_.push_back({method_.steps(), method_.particles()});
+  }
+
+  [[noreturn]] void diverged(const std::string& what) const {
+    throw Error(ErrorCode::Diverged,
+                "diverged at step " + std::to_string(method_.steps()) + ": " + what + "; " + method_.remedy());
+  }
+
+  void save() {
+    Writer writer;
+    writer(elapsed());
+    writer(firstObjective_);
+    writer(lastRecorded_);
+    writer(lastVisited_);
+    writer(trace_.every);
+    writer(trace_.values);
+    for (double value : {last_.objective, last_.loss, last_.secondMoment, last_.score, last_.validationLoss,
+                         last_.validationScore})
+      writer(value);
+    writer(static_cast<uint64_t>(snapshots_.size()));
+    for (const Snapshot& snapshot : snapshots_) {
+      writer(snapshot.step);
+      writer(snapshot.particles);
+    }
+    method_.save(writer);
+    write_checkpoint(plan_.checkpoint, plan_.identity, writer.buffer);
+    lastCheckpoint_ = Clock::now();
+  }
+
+  void resume() {
+    Reader reader = read_checkpoint(plan_.resume, plan_.identity);
+    reader(secondsBefore_);
+    reader(firstObjective_);
+    reader(lastRecorded_);
+    reader(lastVisited_);
+    reader(trace_.every);
+    reader(trace_.values);
+    for (double* value : {&last_.objective, &last_.loss, &last_.secondMoment, &last_.score, &last_.validationLoss,
+                          &last_.validationScore})
+      reader(*value);
+    uint64_t count = 0;
+    reader(count);
+    for (uint64_t i = 0; i < count; ++i) {
+      Snapshot snapshot;
+      reader(snapshot.step);
+      reader(snapshot.particles);
+      snapshots_.push_back(std::move(snapshot));
+    }
+    method_.load(reader);
+    if (!reader.finished() || trace_.values.size() % trace_.columns() != 0 || trace_.every < 1)
+      throw Error(ErrorCode::Checkpoint, "checkpoint '" + plan_.resume + "' does not hold what its header promises.");
+    resumedFrom_ = method_.steps();
+  }
+
+  Method& method_;
+  const RunPlan& plan_;
+  const RunOptions& options_;
+  const CancelToken& cancel_;
+  const std::function<void(const double*)>& onPoint_;
+  int64_t maxSteps_ = 0;
+  Trace trace_;
+  std::vector<Snapshot> snapshots_;
+  Measurement last_;
+  double firstObjective_ = 0;
+  double secondsBefore_ = 0;
+  int64_t lastRecorded_ = -1;
+  int64_t lastVisited_ = -1;
+  int64_t resumedFrom_ = -1;
+  Clock::time_point start_, lastCheckpoint_;
+  std::string stop_;
+};
+
+}  // namespace
+
+const std::vector<TraceColumn>& trace_columns() {
+  static const std::vector<TraceColumn> columns = {
+      {"step", "Steps of the algorithm done."},
+      {"passes", "Data passes: gradient evaluations per particle divided by n."},
+      {"seconds", "Seconds of solving, evaluations of the trace included."},
+      {"objective", "F(q): mean training loss + ridge · E‖θ‖², without the entropy."},
+      {"loss", "Mean training loss."},
+      {"secondMoment", "E‖θ‖² over the particles."},
+      {"score", "Training accuracy, or R² for the squared and Huber losses."},
+      {"validationLoss", "Mean loss on the validation data; NaN without."},
+      {"validationScore", "Accuracy or R² on the validation data; NaN without."},
+  };
+  return columns;
+}
+
+RunRecord drive(Method& method, const RunPlan& plan, const CancelToken& cancel,
+                const std::function<void(const double*)>& onPoint) {
+  return Loop(method, plan, cancel, onPoint).run();
+}
+
+}  // namespace meanfield

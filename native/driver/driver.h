@@ -1,0 +1,75 @@
+// The one loop around every algorithm: budget, stopping, trace, checkpoint, cancellation, divergence.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "native/core/cancel.h"
+#include "native/driver/checkpoint.h"
+#include "native/driver/run_options.h"
+
+namespace meanfield {
+
+/// What is recorded of the present iterate. Every number in double; NaN where there is none.
+struct Measurement {
+  double objective = 0, loss = 0, secondMoment = 0, score = 0, validationLoss = 0, validationScore = 0;
+};
+
+/// Columns of a trace row, in order; kept in step with `trace_row` in driver.cpp.
+struct TraceColumn {
+  const char* name;
+  const char* doc;
+};
+const std::vector<TraceColumn>& trace_columns();
+
+/// An algorithm with its state, ready to be stepped.
+class Method {
+ public:
+  virtual ~Method() = default;
+  /// One step. May throw Cancelled half-way when interruptible; the state is then restored by load().
+  virtual void step() = 0;
+  virtual int64_t steps() const = 0;
+  virtual double passes() const = 0;
+  /// Mean loss that the last step started from; not finite once the iterate has exploded.
+  virtual double last_loss() const = 0;
+  virtual Measurement measure() = 0;
+  /// The present particles, M × p.
+  virtual std::vector<float> particles() const = 0;
+  /// The particles that the algorithm returns; the present ones unless its output rule says otherwise.
+  virtual std::vector<float> result() const = 0;
+  virtual void interrupt_with(const CancelToken* cancel) = 0;
+  /// The whole state, particles included: load(save()) continues bit for bit.
+  virtual void save(Writer& writer) const = 0;
+  virtual void load(Reader& reader) = 0;
+  /// For the divergence message: step size and what to change, a clause such as "the step 0.1 is too large; …".
+  virtual std::string remedy() const = 0;
+  virtual int64_t default_steps() const = 0;
+};
+
+struct Snapshot {
+  int64_t step;
+  std::vector<float> particles;
+};
+
+struct RunPlan {
+  RunOptions options;
+  std::vector<int64_t> snapshots;  // steps, increasing
+  std::string checkpoint;          // file, empty: none
+  std::string resume;              // file, empty: start anew
+  std::string identity;            // of data, options, seed; see checkpoint.h
+};
+
+struct RunRecord {
+  std::vector<double> trace;
+  std::vector<Snapshot> snapshots;
+  std::string stop;
+  double seconds = 0;
+  int64_t resumedFrom = -1;
+  Measurement last;  // of the final iterate; on cancellation of the last trace point
+};
+
+/// Steps `method` until a budget is used up, a stop rule holds or `cancel` is raised. Throws Diverged, Checkpoint.
+RunRecord drive(Method& method, const RunPlan& plan, const CancelToken& cancel,
+                const std::function<void(const double* row)>& onPoint);
+
+}  // namespace meanfield

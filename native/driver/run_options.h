@@ -1,0 +1,51 @@
+// Options of a run: how long, when to stop, what to record. None of them changes what a step computes.
+#pragma once
+#include "native/core/option_fields.h"
+
+namespace meanfield {
+
+struct RunOptions {
+  Auto<int64_t> steps;
+  Auto<double> passes;
+  Auto<double> seconds;
+  Auto<double> target;
+  double tolerance = 0;
+  int64_t patience = 10;
+  Auto<int64_t> traceEvery;
+  int64_t seed = 0;
+  Auto<int64_t> threads;
+  double checkpointSeconds = 30;
+  bool certificate = true;
+  Auto<int64_t> certificateDraws;
+
+  static const OptionTable<RunOptions>& table() {
+    static const OptionTable<RunOptions> table =
+        OptionTable<RunOptions>()
+            .integer("steps", "T", &RunOptions::steps, at_least(0),
+                     "Budget in steps of the algorithm; auto: none when passes or seconds is given, else the "
+                     "algorithm's own number.")
+            .number("passes", "", &RunOptions::passes, above(0),
+                    "Budget in data passes: gradient evaluations per particle divided by n; auto: none.")
+            .number("seconds", "", &RunOptions::seconds, above(0), "Budget in seconds of solving; auto: none.")
+            .number("target", "", &RunOptions::target, {}, "Stop once the objective is at or below this; auto: never.")
+            .number("tolerance", "", &RunOptions::tolerance, at_least(0),
+                    "Stop once the objective has not fallen by this fraction of itself over `patience` trace points; "
+                    "0: never.")
+            .integer("patience", "", &RunOptions::patience, at_least(1), "Trace points that `tolerance` looks back on.")
+            .integer("traceEvery", "", &RunOptions::traceEvery, at_least(1),
+                     "Steps between trace points; auto: at most 512 points, thinned evenly as the run gets longer.")
+            .integer("seed", "", &RunOptions::seed, at_least(0),
+                     "Seed of the counter-based generator; the result is a function of data, options and seed.")
+            .integer("threads", "", &RunOptions::threads, between(1, 1024),
+                     "Threads of this run; auto: the processors available. Does not change the result.")
+            .number("checkpointSeconds", "", &RunOptions::checkpointSeconds, above(0),
+                    "Seconds between checkpoints when a checkpoint file is named.")
+            .boolean("certificate", &RunOptions::certificate,
+                     "Estimate primal, dual and gap at the end (needs noise and ridge above 0).")
+            .integer("certificateDraws", "S", &RunOptions::certificateDraws, at_least(100),
+                     "Draws from the prior for the log-partition function; auto: 20000, fewer where data are large.");
+    return table;
+  }
+};
+
+}  // namespace meanfield

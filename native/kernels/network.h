@@ -1,0 +1,89 @@
+// A network on a backend: owns it, and turns status codes into typed errors.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "native/core/errors.h"
+#include "native/core/views.h"
+#include "native/kernels/kernels.h"
+
+namespace meanfield {
+
+class Network {
+ public:
+  Network(const Backend* backend, const NetworkShape& shape) : backend_(backend), shape_(shape) {
+    if (backend->version != kBackendVersion)
+      throw Error(ErrorCode::Device, std::string("the ") + backend->name + " backend speaks version " +
+                                         std::to_string(backend->version) + " of the kernel interface, expected " +
+                                         std::to_string(kBackendVersion) + "; rebuild or reinstall it.");
+    check(backend->open(&shape_, &network_));
+  }
+  ~Network() { backend_->close(network_); }
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  const NetworkShape& shape() const { return shape_; }
+  const char* isa() const { return backend_->isa; }
+  /// Operations poll this token from now on and throw Cancelled once it is raised; nullptr: they always finish.
+  void interrupt_with(const CancelToken* cancel) { cancel_ = cancel; }
+
+  int32_t add_matrix(const MatrixView<const float>& x) {
+    int32_t id = -1;
+    if (x.stride == x.cols) {
+      check(backend_->add_matrix(network_, x.data, x.rows, x.cols, &id));
+    } else {
+      std::vector<float> packed;
+      packed.reserve(static_cast<size_t>(x.rows * x.cols));
+      for (int64_t i = 0; i < x.rows; ++i) packed.insert(packed.end(), x.row(i), x.row(i) + x.cols);
+      check(backend_->add_matrix(network_, packed.data(), x.rows, x.cols, &id));
+    }
+    return id;
+  }
+  void write_particles(const float* particles) { check(backend_->write_particles(network_, particles)); }
+  std::vector<float> read_particles() const {
+    std::vector<float> particles(static_cast<size_t>(shape_.particles * shape_.parameters()));
+    check(backend_->read_particles(network_, particles.data()));
+    return particles;
+  }
+  void outputs(int32_t matrix, Rows rows, double* z) const {
+    check(backend_->outputs(network_, matrix, rows, cancel_, z));
+  }
+  void gradient(int32_t matrix, Rows rows, const double* weights, float* gradient) const {
+    check(backend_->gradient(network_, matrix, rows, weights, cancel_, gradient));
+  }
+  void update(int32_t matrix, Rows rows, const double* weights, const Update& update) {
+    check(backend_->update(network_, matrix, rows, weights, &update, cancel_));
+  }
+  std::vector<double> energies(int32_t matrix, Rows rows, const double* weights) const {
+    std::vector<double> energies(static_cast<size_t>(shape_.particles));
+    check(backend_->energies(network_, matrix, rows, weights, cancel_, energies.data()));
+    return energies;
+  }
+  /// E‖θ‖² over the particles.
+  double second_moment() const {
+    double sum = 0;
+    check(backend_->sum_squares(network_, &sum));
+    return sum / static_cast<double>(shape_.particles);
+  }
+
+ private:
+  void check(Status status) const {
+    switch (status) {
+      case Status::Ok: return;
+      case Status::Cancelled: throw Error(ErrorCode::Cancelled, "the run was cancelled.");
+      case Status::OutOfMemory:
+        throw Error(ErrorCode::OutOfMemory, "not enough memory for " + std::to_string(shape_.particles) +
+                                                " particles of " + std::to_string(shape_.parameters()) +
+                                                " numbers and the data; use fewer particles or fewer rows.");
+      case Status::DeviceFailure:
+        throw Error(ErrorCode::Device, std::string("the ") + backend_->name + " backend failed; run 'meanfield doctor'.");
+    }
+  }
+
+  const Backend* backend_;
+  NetworkShape shape_;
+  void* network_ = nullptr;
+  const CancelToken* cancel_ = nullptr;
+};
+
+}  // namespace meanfield

@@ -1,0 +1,262 @@
+#include "native/mean_field/fit.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "native/core/spectrum.h"
+#include "native/core/thread_pool.h"
+
+namespace meanfield {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+const Backend* choose_backend(const std::string& backend, const std::string& isa) {
+  if (backend == "reference") return reference_backend();
+  if (backend != "cpu")
+    throw Error(ErrorCode::InvalidOption, "backend is '" + backend + "'; expected 'cpu' or 'reference'.");
+  if (isa.empty()) return cpu_backend();
+  if (const Backend* found = cpu_backend(isa.c_str())) return found;
+  std::string known;
+  for (int i = 0; i < cpu_isa_count(); ++i)
+    if (cpu_isa_supported(i)) known += std::string(known.empty() ? "'" : ", '") + cpu_isa_name(i) + "'";
+  throw Error(ErrorCode::InvalidOption, "isa is '" + isa + "'; this machine runs " + known + ".");
+}
+
+int thread_count(const Auto<int64_t>& asked) { return asked ? static_cast<int>(*asked) : available_parallelism(); }
+
+/// R, chosen by the loss where it is left to 'auto'.
+Choice output_scale(const NetworkOptions& model) {
+  return model.outputScale ? Choice{*model.outputScale, ""} : auto_output_scale(model);
+}
+
+NetworkShape network_shape(const NetworkOptions& model, int64_t features, double scale, int threads) {
+  return {model.particles, features + (model.bias ? 1 : 0), model.neuron(scale), threads};
+}
+
+void check_finite(const MatrixView<const float>& x, const std::string& name) {
+  for (int64_t i = 0; i < x.rows; ++i)
+    for (int64_t j = 0; j < x.cols; ++j)
+      if (!std::isfinite(x(i, j)))
+        throw Error(ErrorCode::InvalidData, name + " features: row " + std::to_string(i) + ", column " +
+                                                std::to_string(j) + " is " + format_option(static_cast<double>(x(i, j))) +
+                                                "; expected finite numbers. Drop or impute the row first.");
+}
+
+void check_shape(const Table& table, const Loss& loss, int outputs, const std::string& name) {
+  if (table.features.rows < 1 || table.features.cols < 1)
+    throw Error(ErrorCode::InvalidData, name + " features are " + std::to_string(table.features.rows) + " x " +
+                                            std::to_string(table.features.cols) +
+                                            "; expected at least one row and one column.");
+  const int64_t expected = table.features.rows * loss.target_width(outputs);
+  if (table.targetCount != expected)
+    throw Error(ErrorCode::InvalidData, name + " targets hold " + std::to_string(table.targetCount) +
+                                            " numbers; expected " + std::to_string(expected) + " for " +
+                                            std::to_string(table.features.rows) + " rows.");
+}
+
+double mean_gradient(Problem& problem) {
+  std::vector<double> weights;
+  problem.loss_weights(weights);
+  double sum = 0;
+  for (double weight : weights) sum += std::fabs(weight);  // the 1/n is inside
+  return sum;
+}
+
+}  // namespace
+
+MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& algorithm) : request_(request) {
+  model_ = NetworkOptions::table().parse("mean-field", request.model);
+  options_ = RunOptions::table().parse("run", request.run);
+  algorithmName_ = algorithm.name;
+  algorithm_ = algorithm.bind(request.algorithmOptions);
+  loss_ = {model_.loss, model_.lossWidth};
+  const int k = static_cast<int>(model_.outputs);
+  if (model_.loss == LossKind::Softmax && k < 2)
+    throw Error(ErrorCode::InvalidOption, "mean-field: softmax with outputs = 1; expected at least 2 classes. Use the "
+                                          "logistic loss for two classes and one output.");
+  if (model_.ridge && *model_.ridge == 0 && algorithm_.samples)
+    throw Error(ErrorCode::InvalidOption,
+                "mean-field: ridge is 0, so that the prior N(0, λ/(2λ') I) is improper and the particles would spread "
+                "for ever; use a ridge above 0 or 'auto'.");
+  check_shape(request.train, loss_, k, "training");
+  if (request.hasValidation) {
+    check_shape(request.validation, loss_, k, "validation");
+    if (request.validation.features.cols != request.train.features.cols)
+      throw Error(ErrorCode::InvalidData, "validation features have " +
+                                              std::to_string(request.validation.features.cols) +
+                                              " columns; the training features have " +
+                                              std::to_string(request.train.features.cols) + ".");
+  }
+  const NetworkShape shape = network_shape(model_, request.train.features.cols, 1, 1);
+  if (request.initial && request.initialCount != shape.particles * shape.parameters())
+    throw Error(ErrorCode::InvalidData, "initial particles hold " + std::to_string(request.initialCount) +
+                                            " numbers; expected " + std::to_string(shape.particles) + " x " +
+                                            std::to_string(shape.parameters()) + ".");
+  if (!std::is_sorted(request.snapshots.begin(), request.snapshots.end()))
+    throw Error(ErrorCode::InvalidOption, "snapshots must be increasing steps.");
+  choose_backend(request.backend, request.isa);
+}
+
+DataConstants MeanFieldFit::measure_data() const {
+  const MatrixView<const float>& x = request_.train.features;
+  DataConstants constants;
+  for (int64_t i = 0; i < x.rows; ++i)
+    for (int64_t j = 0; j < x.cols; ++j) constants.meanSquare += static_cast<double>(x(i, j)) * x(i, j);
+  constants.meanSquare = constants.meanSquare / static_cast<double>(x.rows) + (model_.bias ? 1 : 0);
+  // At most 4096 rows, evenly spread: the largest eigenvalue of a sample of that size is close, and the cost bounded.
+  constexpr int64_t kRows = 4096;
+  const int64_t every = (x.rows + kRows - 1) / kRows;
+  const MatrixView<const float> sample(x.data, (x.rows + every - 1) / every, x.cols, x.stride * every);
+  constants.largestEigen = second_moment_norm(sample, model_.bias);
+  return constants;
+}
+
+std::string MeanFieldFit::identity() const {
+  const auto lines = [](std::string text) {
+    std::replace(text.begin(), text.end(), ';', '\n');
+    return text;
+  };
+  const auto table = [&](const Table& data) {
+    uint64_t hash = 0xcbf29ce484222325ull;
+    for (int64_t i = 0; i < data.features.rows; ++i)
+      hash = fingerprint(data.features.row(i), static_cast<size_t>(data.features.cols) * sizeof(float), hash);
+    hash = fingerprint(data.targets, static_cast<size_t>(data.targetCount) * sizeof(double), hash);
+    return std::to_string(data.features.rows) + " x " + std::to_string(data.features.cols) + " fingerprint " +
+           std::to_string(hash);
+  };
+  std::string text = "algorithm=" + algorithmName_ + "\n" + lines(algorithm_.canonical) +
+                     lines(NetworkOptions::table().canonical(model_)) + "seed=" + std::to_string(options_.seed) +
+                     "\ntraining data=" + table(request_.train) + "\n";
+  if (request_.hasValidation) text += "validation data=" + table(request_.validation) + "\n";
+  if (request_.initial)
+    text += "initial particles=" +
+            std::to_string(fingerprint(request_.initial, static_cast<size_t>(request_.initialCount) * sizeof(float))) + "\n";
+  return text;
+}
+
+FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(const double*)>& onPoint) {
+  const Clock::time_point start = Clock::now();
+  check_finite(request_.train.features, "training");
+  loss_.check_targets(request_.train.targets, request_.train.features.rows, static_cast<int>(model_.outputs));
+  if (request_.hasValidation) {
+    check_finite(request_.validation.features, "validation");
+    loss_.check_targets(request_.validation.targets, request_.validation.features.rows, static_cast<int>(model_.outputs));
+  }
+
+  FitResult result;
+  const auto choose = [&](const char* name, bool automatic, const Choice& choice) {
+    if (automatic) result.chosen.push_back({name, choice.value, choice.why});
+    return choice.value;
+  };
+  const DataConstants data = measure_data();
+  const double scale = choose("outputScale", !model_.outputScale, output_scale(model_));
+  const double ridge =
+      choose("ridge", !model_.ridge, model_.ridge ? Choice{*model_.ridge, ""} : auto_ridge(model_, data));
+  const Choice prior = ridge > 0 ? Choice{model_.entropy / (2 * ridge), "λ/(2λ'), the variance of the prior"}
+                                 : Choice{1, "1: without a ridge there is no prior"};
+  const double variance = choose("initialVariance", !model_.initialVariance,
+                                 model_.initialVariance ? Choice{*model_.initialVariance, ""} : prior);
+  result.threads = thread_count(options_.threads);
+  const Backend* backend = choose_backend(request_.backend, request_.isa);
+  NetworkShape shape = network_shape(model_, request_.train.features.cols, scale, result.threads);
+  Network network(backend, shape);
+  const auto register_table = [&](const Table& table) {
+    return Targets{network.add_matrix(table.features), table.features.rows, table.targets};
+  };
+  const Targets train = register_table(request_.train);
+  std::optional<Targets> validation;
+  if (request_.hasValidation) validation = register_table(request_.validation);
+
+  Problem problem(network, train, loss_, ridge, model_.entropy, variance, static_cast<uint64_t>(options_.seed));
+  if (request_.initial)
+    problem.write_particles(request_.initial);
+  else
+    problem.draw_initial(Stream::Init, 0);
+  const double gradient = std::isfinite(loss_.gradient_bound(shape.neuron.outputs)) ? 0 : mean_gradient(problem);
+  const double step = choose("step", algorithm_.autoStep,
+                             algorithm_.autoStep ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient)
+                                                 : Choice{algorithm_.step, ""});
+  const std::unique_ptr<Method> method = algorithm_.start(problem, validation, step);
+  result.setupSeconds = seconds_since(start);
+
+  RunPlan plan{options_, request_.snapshots, request_.checkpoint, request_.resume, ""};
+  if (!plan.checkpoint.empty() || !plan.resume.empty()) plan.identity = identity();
+  RunRecord record = drive(*method, plan, cancel, onPoint);
+
+  result.particles = method->result();
+  if (result.particles != method->particles()) {  // the output rule chose an earlier iterate
+    problem.write_particles(result.particles.data());
+    record.last = method->measure();
+  }
+  result.parameters = shape.parameters();
+  result.trace = std::move(record.trace);
+  result.snapshots = std::move(record.snapshots);
+  result.objective = record.last.objective;
+  result.loss = record.last.loss;
+  result.steps = method->steps();
+  result.passes = method->passes();
+  result.solveSeconds = record.seconds;
+  result.stop = record.stop;
+  result.isa = backend->isa;
+  result.resumedFrom = record.resumedFrom;
+
+  if (options_.certificate && algorithm_.samples && ridge > 0 && model_.particles > 1 && result.stop != "cancelled") {
+    const Clock::time_point before = Clock::now();
+    // About a second of work at most: 2·n·p flops a draw.
+    const double affordable = 2e10 / (2.0 * static_cast<double>(train.rows) * static_cast<double>(shape.parameters()));
+    shape.particles =
+        options_.certificateDraws.value_or(static_cast<int64_t>(std::min(20000.0, std::max(1000.0, affordable))));
+    try {
+      Network sampler(backend, shape);
+      sampler.add_matrix(request_.train.features);
+      sampler.interrupt_with(&cancel);
+      ThreadPool pool(result.threads);
+      result.certificate = certify(problem, sampler, pool, &cancel);
+      result.hasCertificate = true;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::Cancelled) throw;
+      result.stop = "cancelled";
+    }
+    result.certificateSeconds = seconds_since(before);
+  }
+  return result;
+}
+
+int64_t predict_outputs(const PredictRequest& request) {
+  const NetworkOptions model = NetworkOptions::table().parse("mean-field", request.model);
+  const NetworkShape shape = network_shape(model, request.features.cols, 1, 1);
+  if (request.features.cols < 1)
+    throw Error(ErrorCode::InvalidData, "features have no columns.");
+  if (request.particleCount != shape.particles * shape.parameters())
+    throw Error(ErrorCode::InvalidData, "the features have " + std::to_string(request.features.cols) +
+                                            " columns, which makes " +
+                                            std::to_string(shape.particles * shape.parameters()) +
+                                            " numbers for the particles; the model has " +
+                                            std::to_string(request.particleCount) +
+                                            ". Predict on the columns that the model was fitted on.");
+  choose_backend(request.backend, request.isa);
+  return model.outputs;
+}
+
+void predict_mean_field(const PredictRequest& request, const CancelToken& cancel, float* out) {
+  const int64_t k = predict_outputs(request);
+  if (request.features.rows == 0) return;
+  check_finite(request.features, "prediction");
+  const NetworkOptions model = NetworkOptions::table().parse("mean-field", request.model);
+  const Auto<int64_t> threads = request.threads > 0 ? Auto<int64_t>(request.threads) : std::nullopt;
+  Network network(choose_backend(request.backend, request.isa),
+                  network_shape(model, request.features.cols, output_scale(model).value, thread_count(threads)));
+  network.interrupt_with(&cancel);
+  const int32_t matrix = network.add_matrix(request.features);
+  network.write_particles(request.particles);
+  std::vector<double> z(static_cast<size_t>(request.features.rows * k));
+  network.outputs(matrix, {nullptr, request.features.rows}, z.data());
+  std::transform(z.begin(), z.end(), out, [](double value) { return static_cast<float>(value); });
+}
+
+}  // namespace meanfield

@@ -1,0 +1,129 @@
+// From a request to a fitted network: checks, constants, 'auto' values, the driver, the certificate.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "native/driver/driver.h"
+#include "native/mean_field/certificate.h"
+#include "native/mean_field/method.h"
+#include "native/mean_field/network_options.h"
+
+namespace meanfield {
+
+/// Rows with targets; memory belongs to the caller and must live until the fit has returned.
+struct Table {
+  MatrixView<const float> features;
+  const double* targets = nullptr;
+  int64_t targetCount = 0;
+};
+
+struct FitRequest {
+  Table train;
+  bool hasValidation = false;
+  Table validation;
+  OptionValues model;
+  std::string algorithm;
+  OptionValues algorithmOptions;
+  OptionValues run;
+  const float* initial = nullptr;  // M × p
+  int64_t initialCount = 0;
+  std::vector<int64_t> snapshots;
+  std::string checkpoint;
+  std::string resume;
+  std::string backend = "cpu";
+  std::string isa;
+};
+
+/// A value that was left to 'auto', with the formula that gave it.
+struct Chosen {
+  std::string name;
+  OptionValue value;
+  std::string why;
+};
+
+struct FitResult {
+  std::vector<float> particles;
+  int64_t parameters = 0;
+  std::vector<double> trace;  // rows of trace_columns().size() numbers
+  std::vector<Snapshot> snapshots;
+  double objective = 0, loss = 0;
+  int64_t steps = 0;
+  double passes = 0;
+  double setupSeconds = 0, solveSeconds = 0, certificateSeconds = 0;
+  std::string stop;  // budget, target, tolerance, cancelled
+  std::vector<Chosen> chosen;
+  bool hasCertificate = false;
+  Certificate certificate;
+  std::string isa;
+  int threads = 1;
+  int64_t resumedFrom = -1;
+};
+
+/// An algorithm of the mean-field family as the catalogue lists it. `prepare` parses the options, throwing InvalidOption.
+struct MeanFieldAlgorithm {
+  /// The algorithm with its options bound, before there is a problem to work on.
+  struct Bound {
+    bool samples;
+    bool autoStep;
+    double step;
+    std::string canonical;  // options as text, for the identity of a checkpoint
+    std::function<std::unique_ptr<Method>(Problem&, std::optional<Targets>, double step)> start;
+  };
+  std::string name, title, source;
+  std::vector<OptionField> fields;
+  std::function<Bound(const OptionValues&)> bind;
+};
+
+template <class A>
+MeanFieldAlgorithm mean_field_algorithm() {
+  return {A::kName, A::kTitle, A::kSource, A::Options::table().describe(), [](const OptionValues& values) {
+            const typename A::Options options = A::Options::table().parse(A::kName, values);
+            return MeanFieldAlgorithm::Bound{
+                A::samples(options), !options.step, options.step.value_or(0), A::Options::table().canonical(options),
+                [options](Problem& problem, std::optional<Targets> validation, double step) {
+                  return std::make_unique<MeanFieldMethod<A>>(problem, validation, options, step);
+                }};
+          }};
+}
+
+/// A fit whose options and shapes have been checked. run() looks at the data and does the work, on the calling thread and
+/// on threads of its own; it throws InvalidData before any step is taken.
+class MeanFieldFit {
+ public:
+  /// Throws InvalidOption or InvalidData at once. `algorithm` must outlive the fit.
+  MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& algorithm);
+  /// Blocks until done. `onPoint` gets each new trace row, on this same thread. Cancelling ends with stop = "cancelled" and
+  /// the particles of the last completed step.
+  FitResult run(const CancelToken& cancel, const std::function<void(const double* row)>& onPoint);
+
+ private:
+  DataConstants measure_data() const;
+  std::string identity() const;
+  std::vector<float> sampled_particles() const;
+
+  FitRequest request_;
+  NetworkOptions model_;
+  RunOptions options_;
+  std::string algorithmName_;
+  MeanFieldAlgorithm::Bound algorithm_;
+  Loss loss_;
+};
+
+/// n × k outputs of given particles. Throws InvalidOption, InvalidData, Cancelled.
+struct PredictRequest {
+  MatrixView<const float> features;
+  const float* particles = nullptr;
+  int64_t particleCount = 0;  // numbers in `particles`, must be M·p
+  OptionValues model;
+  int threads = 0;  // 0: all that are available
+  std::string backend = "cpu";
+  std::string isa;
+};
+/// k, after checking the request.
+int64_t predict_outputs(const PredictRequest& request);
+void predict_mean_field(const PredictRequest& request, const CancelToken& cancel, float* out);
+
+}  // namespace meanfield

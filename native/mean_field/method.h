@@ -1,0 +1,66 @@
+// Makes a Method, as the driver wants it, of an algorithm header and a problem.
+#pragma once
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "native/driver/driver.h"
+#include "native/mean_field/constants.h"
+#include "native/mean_field/problem.h"
+
+namespace meanfield {
+
+template <class A>
+class MeanFieldMethod : public Method {
+ public:
+  MeanFieldMethod(Problem& problem, std::optional<Targets> validation, typename A::Options options, double step)
+      : problem_(problem), validation_(validation), options_(std::move(options)), step_(step) {
+    state_ = A::init(problem_, options_);
+  }
+
+  void step() override { passes_ += A::step(state_, problem_, options_, step_).passes; }
+  int64_t steps() const override { return state_.steps; }
+  double passes() const override { return passes_; }
+  double last_loss() const override { return state_.lastLoss; }
+  Measurement measure() override {
+    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    const Evaluation train = problem_.evaluate_train();
+    const Evaluation other = validation_ ? problem_.evaluate(*validation_) : Evaluation{kNone, kNone};
+    const double moment = problem_.network.second_moment();
+    const double penalty = problem_.ridge == 0 ? 0 : problem_.ridge * moment;
+    return {train.loss + penalty, train.loss, moment, train.score, other.loss, other.score};
+  }
+  std::vector<float> particles() const override { return problem_.network.read_particles(); }
+  std::vector<float> result() const override { return A::particles(state_, problem_); }
+  void interrupt_with(const CancelToken* cancel) override { problem_.network.interrupt_with(cancel); }
+  void save(Writer& writer) const override {
+    // One visit serves both directions; the writer only reads.
+    const_cast<typename A::State&>(state_).visit(writer);
+    writer(passes_);
+    writer(problem_.network.read_particles());
+  }
+  void load(Reader& reader) override {
+    state_.visit(reader);
+    reader(passes_);
+    std::vector<float> particles;
+    reader(particles);
+    const NetworkShape& shape = problem_.network.shape();
+    if (particles.size() != static_cast<size_t>(shape.particles * shape.parameters()))
+      throw Error(ErrorCode::Checkpoint, "the checkpoint holds another number of particles.");
+    problem_.write_particles(particles.data());
+  }
+  std::string remedy() const override {
+    return "the step is " + text(step_) + "; use a smaller one, or step: 'auto'.";
+  }
+  int64_t default_steps() const override { return A::kDefaultSteps; }
+
+ private:
+  Problem& problem_;
+  std::optional<Targets> validation_;
+  typename A::Options options_;
+  double step_;
+  double passes_ = 0;
+  typename A::State state_;
+};
+
+}  // namespace meanfield

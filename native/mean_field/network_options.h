@@ -1,0 +1,63 @@
+// Options of a mean-field network: neuron, loss, the two regularizers of the master objective, starting law.
+#pragma once
+#include <string>
+
+#include "native/core/option_fields.h"
+#include "native/problem/losses.h"
+#include "native/problem/neurons.h"
+
+namespace meanfield {
+
+struct NetworkOptions {
+  int64_t particles = 1000;
+  int64_t outputs = 1;
+  LossKind loss = LossKind::Squared;
+  double lossWidth = 1;
+  Activation activation = Activation::Tanh;
+  SecondLayer secondLayer = SecondLayer::Bounded;
+  Signs signs = Signs::Same;
+  Auto<double> outputScale;
+  bool bias = true;
+  Auto<double> ridge;
+  double entropy = 1e-5;
+  Auto<double> initialVariance;
+
+  static const OptionTable<NetworkOptions>& table() {
+    static const OptionTable<NetworkOptions> table =
+        OptionTable<NetworkOptions>()
+            .integer("particles", "M", &NetworkOptions::particles, between(1, 1e9), "Number of particles (neurons).")
+            .integer("outputs", "k", &NetworkOptions::outputs, between(1, 4096),
+                     "Outputs of the network: classes for softmax, columns of the target otherwise.")
+            .choice("loss", &NetworkOptions::loss, {"squared", "logistic", "smooth-hinge", "huber", "softmax"},
+                    "Loss; logistic and smooth hinge take targets of -1 and +1, softmax classes 0 to k-1.")
+            .number("lossWidth", "", &NetworkOptions::lossWidth, above(0),
+                    "Width of the smooth hinge's quadratic part, or the residual where Huber turns linear.")
+            .choice("activation", &NetworkOptions::activation, {"tanh", "sigmoid", "relu", "softplus", "silu"},
+                    "Activation of the first layer.")
+            .choice("secondLayer", &NetworkOptions::secondLayer, {"fixed", "bounded", "parity"},
+                    "Output weights: fixed; bounded, R tanh(r) with r trained; parity, R[sigma + 2 tanh(u)]/3.")
+            .choice("signs", &NetworkOptions::signs, {"same", "balanced"},
+                    "Fixed signs of fixed and parity output weights: all +1, or alternating.")
+            .number("outputScale", "R", &NetworkOptions::outputScale, above(0),
+                    "Scale of the output weights, the largest output of a bounded network; auto: by the loss.")
+            .boolean("bias", &NetworkOptions::bias, "Give every neuron a bias.")
+            .number("ridge", "λ'", &NetworkOptions::ridge, at_least(0),
+                    "Weight of E‖θ‖²; auto: such that the prior N(0, λ/(2λ') I) spreads pre-activations to variance 4.")
+            .number("entropy", "λ", &NetworkOptions::entropy, above(0), "Weight of the entropy, the temperature.")
+            .number("initialVariance", "", &NetworkOptions::initialVariance, above(0),
+                    "Variance of each coordinate of the starting particles; auto: the prior's λ/(2λ').");
+    return table;
+  }
+
+  Neuron neuron(double scale) const {
+    Neuron neuron;
+    neuron.activation = activation;
+    neuron.secondLayer = secondLayer;
+    neuron.signs = signs;
+    neuron.outputs = static_cast<int32_t>(outputs);
+    neuron.scale = static_cast<float>(scale);
+    return neuron;
+  }
+};
+
+}  // namespace meanfield
