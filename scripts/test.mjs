@@ -1,0 +1,42 @@
+// npm test: sets up everything, then the native suite, the checks of the house, and jest. Ends with one line of totals.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { main, root } from './lib.mjs'
+import { runNativeTests } from './test-native.mjs'
+import { setup } from './setup.mjs'
+
+main(async () => {
+  await setup()
+  const total = { passed: 0, failed: 0 }
+  const add = ({ passed, failed }) => {
+    total.passed += passed
+    total.failed += failed
+  }
+  add(runNativeTests())
+
+  const { checks } = await import('./check.mjs')
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      check()
+      console.log(`check ${name}: ok`)
+      add({ passed: 1, failed: 0 })
+    } catch (error) {
+      console.error(`check ${name}: ${error.message}`)
+      add({ passed: 0, failed: 1 })
+    }
+  }
+
+  const report = join(root, 'build/jest.json')
+  mkdirSync(join(root, 'build'), { recursive: true })
+  spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, ...process.argv.slice(2)], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const jest = JSON.parse(readFileSync(report, 'utf8'))
+  // A test file that cannot be loaded has no test of its own to fail.
+  add({ passed: jest.numPassedTests, failed: jest.numFailedTests + jest.numRuntimeErrorTestSuites })
+
+  console.log(`${total.passed} passed, ${total.failed} failed`)
+  if (total.failed > 0 || total.passed === 0) process.exitCode = 1
+})
