@@ -1,0 +1,224 @@
+/**
+ * Line charts as SVG text, without a browser and without a plotting library.
+ *
+ * Colours are those of Okabe and Ito (Color Universal Design, 2008), told apart by people with colour blindness; every
+ * curve has its own line pattern too. The style has no variables, so that viewers other than browsers draw it as well, and
+ * follows the reader's light or dark setting where that is known.
+ */
+import { type Figure, points, type Rule, type Series } from './figure'
+import { linearScale, logScale, type Scale } from './scale'
+import { escapeMarkup, formatNumber } from './text'
+
+const light = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9']
+const dark = ['#56b4e9', '#e69f00', '#00b386', '#cc79a7', '#d55e00', '#f0e442']
+const dashes = ['', '7 3', '2 3', '9 3 2 3', '5 5', '1 2']
+export const paletteSize = light.length
+
+function strokes(colors: string[]): string {
+  return colors.map((color, i) => `.mf-s${i}{stroke:${color}}.mf-d${i}{fill:${color}}`).join('')
+}
+
+/** Style of the classes that charts use; a page with several charts needs it once. */
+export const chartStyle = `
+.mf-chart{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;font-size:12px}
+.mf-back{fill:#fff}.mf-text{fill:#1c2126}.mf-soft{fill:#4d565e}.mf-title{font-size:15px;font-weight:600}
+.mf-grid{stroke:#e3e6e9}.mf-axis{stroke:#6b747c}.mf-rule{stroke:#4d565e;stroke-dasharray:4 4}
+.mf-halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
+.mf-line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:butt}${strokes(light)}
+@media (prefers-color-scheme:dark){.mf-back{fill:#15191d}.mf-text{fill:#e8ebee}.mf-soft{fill:#aab3bb}.mf-grid{stroke:#2c3238}
+.mf-axis{stroke:#8a939b}.mf-rule{stroke:#aab3bb}.mf-halo{stroke:#15191d}${strokes(dark)}}
+`
+
+export interface ChartSize {
+  /** Pixels; default 720. */
+  width?: number
+  /** Height of the plotting area in pixels; default 300. */
+  plotHeight?: number
+  /** Makes the ids inside unique where a page shows the figure twice. */
+  suffix?: string
+  /** Leave the title out, where the page has it as a heading. */
+  untitled?: boolean
+}
+
+/** A whole SVG file. */
+export function chartFile(figure: Figure, size: ChartSize = {}): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${chart(figure, size, `<style>${chartStyle}</style>`)}\n`
+}
+
+/** An `<svg>` element; `chartStyle` must be on the page. */
+export function chartElement(figure: Figure, size: ChartSize = {}): string {
+  return chart(figure, size, '')
+}
+
+function chart(figure: Figure, size: ChartSize, style: string): string {
+  const width = size.width ?? 720
+  const plotHeight = size.plotHeight ?? 300
+  const name = `${figure.id}${size.suffix ?? ''}`.replace(/[^a-z0-9-]/gi, '-')
+  const inset = size.untitled ? 0 : 12
+  const parts: string[] = []
+  let top = size.untitled ? 0 : 8
+
+  if (!size.untitled)
+    for (const line of wrap(figure.title, width - 2 * inset, 8.2)) {
+      top += 18
+      parts.push(text(inset, top - 2, line, 'mf-text mf-title'))
+    }
+  top = legend(figure, inset, width - inset, top + 4, parts) + 4
+  for (const line of wrap(figure.yLabel, width - 2 * inset, 6.8)) {
+    top += 17
+    parts.push(text(inset, top - 2, line, 'mf-soft'))
+  }
+  top += 12
+
+  const bottom = top + plotHeight
+  const y = yScale(figure, [bottom, top])
+  const left = inset + 8 + 7 * Math.max(...y.ticks.map((tick) => formatNumber(tick).length))
+  const right = width - 20
+  const x = xScale(figure, [left, right], width)
+
+  for (const tick of y.ticks) {
+    const at = round(y(tick))
+    parts.push(`<line class="mf-grid" x1="${left}" x2="${right}" y1="${at}" y2="${at}"/>`)
+    parts.push(text(left - 6, at + 4, formatNumber(tick), 'mf-soft', 'end'))
+  }
+  parts.push(`<line class="mf-axis" x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}"/>`)
+  for (const tick of x.ticks) {
+    const at = round(x(tick))
+    parts.push(`<line class="mf-axis" x1="${at}" x2="${at}" y1="${bottom}" y2="${bottom + 4}"/>`)
+    parts.push(text(at, bottom + 17, formatNumber(tick), 'mf-soft', 'middle'))
+  }
+  let end = bottom + 20
+  for (const line of wrap(figure.xLabel, right - left, 6.8)) {
+    end += 16
+    parts.push(text((left + right) / 2, end, line, 'mf-soft', 'middle'))
+  }
+
+  const clip = `${name}-clip`
+  parts.push(
+    `<clipPath id="${clip}"><rect x="${left}" y="${top - 2}" width="${right - left}" height="${plotHeight + 4}"/></clipPath>`,
+  )
+  parts.push(`<g clip-path="url(#${clip})">`)
+  for (const rule of figure.rules ?? [])
+    parts.push(`<line class="mf-rule" x1="${left}" x2="${right}" y1="${round(y(rule.y))}" y2="${round(y(rule.y))}"/>`)
+  figure.series.forEach((series, i) => {
+    parts.push(curve(series, i, x, y))
+  })
+  parts.push('</g>')
+  for (const rule of figure.rules ?? []) parts.push(ruleLabel(rule, figure, x, y, left, right))
+
+  const height = end + 12
+  const title = escapeMarkup(figure.title)
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" class="mf-chart" viewBox="0 0 ${width} ${height}" width="${width}" ` +
+    `height="${height}" role="img" aria-labelledby="${name}-title ${name}-desc"><title id="${name}-title">${title}</title>` +
+    `<desc id="${name}-desc">${escapeMarkup(figure.description)}</desc>${style}` +
+    `<rect class="mf-back" width="${width}" height="${height}"/>${parts.join('')}</svg>`
+  )
+}
+
+/** Rows of samples with names, wrapped to the width. Returns where they end. */
+function legend(figure: Figure, left: number, right: number, top: number, parts: string[]): number {
+  let x = left
+  let row = top + 12
+  figure.series.forEach((series, i) => {
+    const label = shorten(series.name, right - left - 34)
+    const wide = 34 + 7 * label.length + 14
+    if (x > left && x + wide - 14 > right) {
+      x = left
+      row += 19
+    }
+    parts.push(`<path class="${look(series, i)}"${pattern(series, i)} d="M${x} ${row}h26"/>`)
+    parts.push(text(x + 32, row + 4, label, 'mf-text'))
+    x += wide
+  })
+  return row + 8
+}
+
+function curve(series: Series, index: number, x: Scale, y: Scale): string {
+  const runs: string[][] = [[]]
+  for (const [valueX, valueY] of points(series)) {
+    const [px, py] = [x(valueX), y(valueY)]
+    if (Number.isFinite(px) && Number.isFinite(py)) runs.at(-1)?.push(`${round(px)} ${round(py)}`)
+    else runs.push([])
+  }
+  const lone = runs.filter((run) => run.length === 1).map(([point = '']) => point.split(' '))
+  const dots = lone.map(([cx, cy]) => `<circle class="mf-d${place(series, index)}" cx="${cx}" cy="${cy}" r="3"/>`)
+  const path = runs.filter((run) => run.length > 1).map((run) => `M${run.join('L')}`)
+  if (path.length === 0) return dots.join('')
+  const label = `<title>${escapeMarkup(series.name)}</title>`
+  return `<path class="${look(series, index)}"${pattern(series, index)} d="${path.join('')}">${label}</path>${dots.join('')}`
+}
+
+/** At the end of its line where the fewest points of curves are in the way: right or left, above or below. */
+function ruleLabel(rule: Rule, figure: Figure, x: Scale, y: Scale, left: number, right: number): string {
+  const line = y(rule.y)
+  const width = 7 * rule.label.length + 8
+  const corners = [right - width, left].flatMap((from) => [line - 19, line + 3].map((top) => ({ from, top })))
+  const near = (at: { from: number; top: number }, [valueX, valueY]: [number, number]) => {
+    const [px, py] = [x(valueX) - at.from, y(valueY) - at.top]
+    return px >= -4 && px <= width + 4 && py >= -4 && py <= 20
+  }
+  const all = figure.series.flatMap(points)
+  const crowd = corners.map((corner) => all.filter((point) => near(corner, point)).length)
+  const { from, top } = corners[crowd.indexOf(Math.min(...crowd))] ?? { from: left, top: line }
+  const end = from > left
+  return text(end ? right - 4 : left + 4, top + 13, rule.label, 'mf-soft mf-halo', end ? 'end' : undefined)
+}
+
+function place(series: Series, index: number): number {
+  return (series.color ?? index) % paletteSize
+}
+function look(series: Series, index: number): string {
+  return `mf-line mf-s${place(series, index)}`
+}
+function pattern(series: Series, index: number): string {
+  const dash = dashes[(series.dash ?? place(series, index)) % dashes.length]
+  return dash ? ` stroke-dasharray="${dash}"` : ''
+}
+
+function yScale(figure: Figure, range: [number, number]): Scale {
+  const positive = figure.yScale === 'log'
+  const values = [
+    ...figure.series.flatMap((series) => Array.from(series.y)),
+    ...(figure.rules ?? []).map((rule) => rule.y),
+  ]
+  const domain = figure.yDomain ?? extent(values, positive)
+  if (positive) return logScale(figure.yDomain ? domain : [0.9 * domain[0], domain[1]], range, 6)
+  return linearScale(domain, range, 5, figure.yDomain !== undefined)
+}
+function xScale(figure: Figure, range: [number, number], width: number): Scale {
+  const positive = figure.xScale === 'log'
+  const domain = extent(
+    figure.series.flatMap((series) => Array.from(series.x)),
+    positive,
+  )
+  return positive ? logScale(domain, range, width / 90) : linearScale(domain, range, width / 110, true)
+}
+function extent(values: number[], positive: boolean): [number, number] {
+  const usable = values.filter((value) => Number.isFinite(value) && !(positive && value <= 0))
+  if (usable.length === 0) return positive ? [1, 10] : [0, 1]
+  return usable.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity])
+}
+
+function text(x: number, y: number, content: string, classes: string, anchor?: 'middle' | 'end'): string {
+  const align = anchor ? ` text-anchor="${anchor}"` : ''
+  return `<text x="${round(x)}" y="${round(y)}" class="${classes}"${align}>${escapeMarkup(content)}</text>`
+}
+/** Lines of at most `width` pixels, given the mean width of a character. */
+function wrap(content: string, width: number, character: number): string[] {
+  const lines: string[] = []
+  for (const word of content.split(/\s+/)) {
+    const line = lines.at(-1)
+    if (line !== undefined && (line.length + word.length + 1) * character <= width)
+      lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(word)
+  }
+  return lines.map((line) => shorten(line, width, character))
+}
+function shorten(content: string, width: number, character = 7): string {
+  const most = Math.max(4, Math.floor(width / character))
+  return content.length <= most ? content : `${content.slice(0, most - 1)}…`
+}
+function round(value: number): number {
+  return Math.round(value * 10) / 10
+}

@@ -1,0 +1,60 @@
+/**
+ * A figure as data: what the SVG, the CSV and the page are all made from.
+ */
+
+/** One curve. A point where x or y is not finite is left out and breaks the line. */
+export interface Series {
+  name: string
+  x: ArrayLike<number>
+  y: ArrayLike<number>
+  /** Place in the palette, from 0; default: the place of the series in the figure. */
+  color?: number
+  /** Line pattern, 0 solid, from 1 on dashed in different ways; default: that of `color`'s place. */
+  dash?: number
+}
+
+/** A horizontal line to compare with, for example the bound of a claim. */
+export interface Rule {
+  y: number
+  label: string
+}
+
+export interface Figure {
+  /** File name without extension: lower-case letters, digits and hyphens. */
+  id: string
+  title: string
+  /** One or two sentences that say what to see; read out to those who cannot see the figure. */
+  description: string
+  /** Axis titles with the unit, for example `time (s)`. */
+  xLabel: string
+  yLabel: string
+  xScale?: 'linear' | 'log'
+  yScale?: 'linear' | 'log'
+  /** Default: from the data. */
+  yDomain?: [number, number]
+  series: Series[]
+  rules?: Rule[]
+}
+
+/** The points of a series as pairs, those that are not finite included. */
+export function points(series: Series): [number, number][] {
+  const ys = Array.from(series.y)
+  return Array.from(series.x)
+    .slice(0, ys.length)
+    .map((x, i) => [x, ys[i] ?? Number.NaN])
+}
+
+/** The numbers of a figure in long form, `series,x,y`, one row a point; the header names the axes. */
+export function figureCsv(figure: Figure): string {
+  const rows = [['series', figure.xLabel, figure.yLabel].map(csvField).join(',')]
+  for (const series of figure.series) {
+    for (const [x, y] of points(series)) rows.push(`${csvField(series.name)},${x},${y}`)
+  }
+  return `${rows.join('\n')}\n`
+}
+
+/** Quoted when it must be. A text that a spreadsheet would run as a formula gets a leading apostrophe. */
+export function csvField(text: string): string {
+  const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}

@@ -1,0 +1,118 @@
+import { chartElement, chartFile, type Figure, figureCsv } from '../../../lib/report'
+import { linearScale, logScale } from '../../../lib/report/scale'
+
+const figure: Figure = {
+  id: 'decay',
+  title: 'Loss falls',
+  description: 'The loss falls from one to a tenth.',
+  xLabel: 'steps',
+  yLabel: 'loss (nats)',
+  series: [
+    { name: 'train', x: [0, 1, 2, 3], y: [1, 0.5, 0.2, 0.1] },
+    { name: 'test', x: [0, 1, 2, 3], y: [1, 0.6, Number.NaN, 0.3] },
+  ],
+  rules: [{ y: 0.25, label: 'goal' }],
+}
+
+/** Attribute values of every element with this class. */
+function attributes(svg: string, kind: string, attribute: string): string[] {
+  return [
+    ...svg.matchAll(new RegExp(`<[a-z]+ class="[^"]*\\b${kind}\\b[^"]*"[^>]*?\\b${attribute}="([^"]*)"`, 'g')),
+  ].map((m) => m[1])
+}
+
+test('a chart names itself to those who cannot see it', () => {
+  const svg = chartElement(figure)
+  expect(svg).toMatch(/^<svg [^>]*role="img" aria-labelledby="decay-title decay-desc"/)
+  expect(svg).toContain('<title id="decay-title">Loss falls</title>')
+  expect(svg).toContain('<desc id="decay-desc">The loss falls from one to a tenth.</desc>')
+})
+
+test('titles, units, legend, rule and every curve are drawn', () => {
+  const svg = chartElement(figure)
+  for (const word of ['Loss falls', 'steps', 'loss (nats)', 'train', 'test', 'goal'])
+    expect(svg).toContain(`>${word}</text>`)
+  expect(svg).toContain('<title>train</title>')
+  expect(svg).toContain('<title>test</title>')
+})
+
+test('a value that is not a number breaks the line and leaves the points around it', () => {
+  const svg = chartElement({ ...figure, rules: [] })
+  const [, test] = [...svg.matchAll(/d="(M[^"]*)"><title>/g)].map((m) => m[1])
+  expect(test.match(/M/g)).toHaveLength(1)
+  expect(attributes(svg, 'mf-d1', 'r')).toEqual(['3'])
+})
+
+test('everything lies inside the picture, on phones too, with long names', () => {
+  const long = {
+    ...figure,
+    title: 'A rather long title '.repeat(6),
+    series: [{ ...figure.series[0], name: 'n'.repeat(200) }],
+  }
+  for (const width of [320, 360, 720]) {
+    const svg = chartFile(long, { width })
+    const [, w, h] = svg.match(/viewBox="0 0 (\d+) ([\d.]+)"/)?.map(Number) ?? []
+    expect(w).toBe(width)
+    for (const [, x, y] of svg.matchAll(/<text x="([-\d.]+)" y="([-\d.]+)"/g)) {
+      expect(Number(x)).toBeGreaterThanOrEqual(0)
+      expect(Number(x)).toBeLessThanOrEqual(w)
+      expect(Number(y)).toBeGreaterThan(0)
+      expect(Number(y)).toBeLessThanOrEqual(h)
+    }
+    expect(svg).toContain('…')
+  }
+})
+
+test('no data, one point and constant data are pictures as well', () => {
+  for (const series of [[], [{ name: 'one', x: [1], y: [2] }], [{ name: 'flat', x: [0, 1], y: [3, 3] }]]) {
+    for (const scale of ['linear', 'log'] as const) {
+      const svg = chartElement({ ...figure, rules: [], series, xScale: scale, yScale: scale })
+      expect(svg).not.toMatch(/NaN|Infinity|undefined/)
+    }
+  }
+})
+
+test('hostile names stay text', () => {
+  const evil = `</title><script>alert("x")</script>&'\u0000`
+  const svg = chartFile({
+    ...figure,
+    id: evil,
+    title: evil,
+    xLabel: evil,
+    yLabel: evil,
+    description: evil,
+    series: [{ ...figure.series[0], name: evil }],
+    rules: [{ y: 0.2, label: evil }],
+  })
+  expect(svg).not.toContain('<script')
+  expect(svg).not.toContain('\u0000')
+  expect(svg.match(/<\/svg>/g)).toHaveLength(1)
+})
+
+test('curves differ in pattern as well as in colour', () => {
+  const series = Array.from({ length: 6 }, (_, i) => ({ name: `s${i}`, x: [0, 1], y: [i, i + 1] }))
+  const svg = chartElement({ ...figure, series })
+  expect(new Set(attributes(svg, 'mf-line', 'stroke-dasharray')).size).toBe(5)
+})
+
+test('the CSV has every point, and quotes what must be quoted', () => {
+  const csv = figureCsv({
+    ...figure,
+    series: [
+      { name: 'a "b", c', x: [0, 1], y: [0.5, Number.NaN] },
+      { name: '=1+1', x: [2], y: [1e-9] },
+    ],
+  })
+  expect(csv).toBe('series,steps,loss (nats)\n"a ""b"", c",0,0.5\n"a ""b"", c",1,NaN\n\'=1+1,2,1e-9\n')
+})
+
+test('ticks are round and lie in the domain', () => {
+  const scale = linearScale([0, 1000], [0, 100], 5, true)
+  expect(scale.ticks).toEqual([0, 200, 400, 600, 800, 1000])
+  expect(scale(500)).toBe(50)
+  expect(linearScale([0.013, 0.097], [0, 1], 5).domain).toEqual([0, 0.1])
+  expect(linearScale([-0.3, 0.1], [0, 1], 4).ticks).toEqual([-0.3, -0.2, -0.1, 0, 0.1])
+  expect(logScale([1e-3, 1], [0, 3], 6).ticks).toEqual([1e-3, 1e-2, 1e-1, 1])
+  expect(logScale([1e-3, 1], [0, 3], 6)(1e-2)).toBeCloseTo(1)
+  expect(logScale([0.3, 3], [0, 1], 6).ticks).toEqual([0.5, 1, 2])
+})
