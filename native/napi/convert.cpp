@@ -1,0 +1,261 @@
+#include "native/napi/convert.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "native/core/errors.h"
+
+namespace meanfield {
+
+namespace {
+
+constexpr double kLargestInteger = 9007199254740991.0;  // Number.MAX_SAFE_INTEGER
+
+/// What a value is, in a word, for messages.
+std::string describe(const Napi::Value& value) {
+  if (value.IsUndefined()) return "missing";
+  if (value.IsNull()) return "null";
+  if (value.IsNumber()) return format_option(value.As<Napi::Number>().DoubleValue());
+  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value() ? "true" : "false";
+  if (value.IsString()) return "'" + value.As<Napi::String>().Utf8Value() + "'";
+  if (value.IsArray()) return "an array";
+  if (value.IsFunction()) return "a function";
+  if (value.IsBigInt()) return "a BigInt";
+  if (value.IsSymbol()) return "a symbol";
+  const Napi::Value constructor = value.As<Napi::Object>().Get("constructor");
+  if (!constructor.IsFunction()) return "an object";
+  return "a " + constructor.As<Napi::Object>().Get("name").ToString().Utf8Value();
+}
+
+[[noreturn]] void refuse(ErrorCode code, const std::string& name, const Napi::Value& seen,
+                         const std::string& expected) {
+  throw Error(code, name + " is " + describe(seen) + "; expected " + expected + ".");
+}
+
+Napi::Object read_object(const Napi::Value& value, const std::string& name) {
+  if (!value.IsObject() || value.IsArray() || value.IsFunction())
+    refuse(ErrorCode::InvalidOption, name, value, "an object");
+  return value.As<Napi::Object>();
+}
+
+bool absent(const Napi::Value& value) { return value.IsUndefined() || value.IsNull(); }
+
+std::string read_text(const Napi::Value& value, const std::string& name) {
+  if (!value.IsString()) refuse(ErrorCode::InvalidOption, name, value, "text");
+  const std::string text = value.As<Napi::String>().Utf8Value();
+  if (text.find('\0') != std::string::npos)
+    throw Error(ErrorCode::InvalidOption, name + " contains a zero character; remove it.");
+  return text;
+}
+
+std::string optional_text(const Napi::Object& object, const char* key, const std::string& otherwise) {
+  const Napi::Value value = object.Get(key);
+  return absent(value) ? otherwise : read_text(value, key);
+}
+
+OptionValues read_options(const Napi::Value& value, const std::string& name) {
+  OptionValues options;
+  const Napi::Object object = read_object(value, name);
+  const Napi::Array keys = object.GetPropertyNames();
+  for (uint32_t i = 0; i < keys.Length(); ++i) {
+    const std::string key = keys.Get(i).ToString().Utf8Value();
+    const Napi::Value entry = object.Get(key);
+    if (entry.IsUndefined()) continue;
+    if (entry.IsNumber()) {
+      options.emplace_back(key, entry.As<Napi::Number>().DoubleValue());
+    } else if (entry.IsBoolean()) {
+      options.emplace_back(key, entry.As<Napi::Boolean>().Value());
+    } else if (entry.IsString()) {
+      const std::string text = entry.As<Napi::String>().Utf8Value();
+      options.emplace_back(key, text == "auto" ? OptionValue(std::monostate{}) : OptionValue(text));
+    } else {
+      refuse(ErrorCode::InvalidOption, name + ": option '" + key + "'", entry, "a number, a boolean or text");
+    }
+  }
+  return options;
+}
+
+/// The memory of a typed array of type T, kept alive by `pins`.
+template <class T>
+const T* read_array(const Napi::Value& value, const std::string& name, napi_typedarray_type type, const char* typeName,
+                    size_t& count, Pins& pins) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type)
+    refuse(ErrorCode::InvalidData, name, value, std::string("a ") + typeName);
+  const Napi::Env env = value.Env();
+  Napi::Object array = value.As<Napi::Object>();
+  const Napi::Value buffer = array.Get("buffer");
+  if (!buffer.IsArrayBuffer() || buffer.As<Napi::Object>().Get("resizable").ToBoolean().Value())
+    array = env.Global().Get(typeName).As<Napi::Function>().New({array});
+  else if (buffer.As<Napi::ArrayBuffer>().IsDetached())
+    throw Error(ErrorCode::InvalidData, name +
+                                            " has lost its memory: the buffer was transferred to another thread. "
+                                            "Pass a copy (array.slice()) to the one or the other.");
+  const Napi::TypedArrayOf<T> typed = array.As<Napi::TypedArrayOf<T>>();
+  count = typed.ElementLength();
+  pins.push_back(Napi::Persistent(array));
+  return typed.Data();
+}
+
+const float* read_floats(const Napi::Value& value, const std::string& name, size_t& count, Pins& pins) {
+  return read_array<float>(value, name, napi_float32_array, "Float32Array", count, pins);
+}
+
+Table read_table(const Napi::Value& value, const std::string& name, Pins& pins) {
+  Table table;
+  table.features = read_matrix(value, name, pins);
+  size_t count = 0;
+  table.targets = read_array<double>(value.As<Napi::Object>().Get("targets"), name + ".targets", napi_float64_array,
+                                     "Float64Array", count, pins);
+  table.targetCount = static_cast<int64_t>(count);
+  return table;
+}
+
+/// Allocated by the constructor itself: Node-API's own functions end the process when there is no memory.
+template <class T>
+Napi::Value copied_array(Napi::Env env, const char* typeName, const T* values, size_t count) {
+  const Napi::Object array =
+      env.Global().Get(typeName).As<Napi::Function>().New({Napi::Number::New(env, static_cast<double>(count))});
+  if (count > 0) std::memcpy(array.As<Napi::TypedArrayOf<T>>().Data(), values, count * sizeof(T));
+  return array;
+}
+
+Napi::Value option_value(Napi::Env env, const OptionValue& value) {
+  if (const double* number = std::get_if<double>(&value)) return Napi::Number::New(env, *number);
+  if (const bool* flag = std::get_if<bool>(&value)) return Napi::Boolean::New(env, *flag);
+  return Napi::String::New(env, format_option(value));
+}
+
+Napi::Object certificate_object(Napi::Env env, const Certificate& certificate) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("primal", certificate.primal);
+  object.Set("dual", certificate.dual);
+  object.Set("gap", certificate.gap);
+  object.Set("standardError", certificate.standardError);
+  object.Set("biasBound", certificate.biasBound);
+  object.Set("entropyEstimator", certificate.entropyEstimator);
+  object.Set("partitionEstimator", certificate.partitionEstimator);
+  object.Set("effectiveSampleSize", certificate.effectiveSampleSize);
+  object.Set("effectiveFraction", certificate.effectiveFraction);
+  object.Set("trusted", Napi::Boolean::New(env, certificate.trusted));
+  object.Set("words", certificate.words);
+  return object;
+}
+
+}  // namespace
+
+int64_t read_count(const Napi::Value& value, const std::string& name) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+  if (!(number >= 0 && number <= kLargestInteger && number == std::floor(number)))
+    refuse(ErrorCode::InvalidOption, name, value, "a whole number of at least 0");
+  return static_cast<int64_t>(number);
+}
+
+MatrixView<const float> read_matrix(const Napi::Value& value, const std::string& name, Pins& pins) {
+  const Napi::Object object = read_object(value, name);
+  const int64_t rows = read_count(object.Get("rows"), name + ".rows");
+  const int64_t columns = read_count(object.Get("columns"), name + ".columns");
+  size_t count = 0;
+  const float* values = read_floats(object.Get("values"), name + ".values", count, pins);
+  if (static_cast<double>(rows) * static_cast<double>(columns) != static_cast<double>(count))
+    throw Error(ErrorCode::InvalidData, name + ".values holds " + std::to_string(count) + " numbers; expected " +
+                                            std::to_string(rows) + " x " + std::to_string(columns) +
+                                            ", row after row.");
+  return MatrixView<const float>(values, rows, columns);
+}
+
+FitRequest read_fit_request(const Napi::Object& request, Pins& pins) {
+  FitRequest fit;
+  fit.train = read_table(request.Get("train"), "train", pins);
+  fit.hasValidation = !absent(request.Get("validation"));
+  if (fit.hasValidation) fit.validation = read_table(request.Get("validation"), "validation", pins);
+  fit.model = read_options(request.Get("model"), "model");
+  const Napi::Object algorithm = read_object(request.Get("algorithm"), "algorithm");
+  fit.algorithm = read_text(algorithm.Get("name"), "algorithm.name");
+  fit.algorithmOptions = read_options(algorithm.Get("options"), fit.algorithm);
+  fit.run = read_options(request.Get("run"), "run");
+  if (!absent(request.Get("initial"))) {
+    size_t count = 0;
+    fit.initial = read_floats(request.Get("initial"), "initial", count, pins);
+    fit.initialCount = static_cast<int64_t>(count);
+  }
+  if (!absent(request.Get("snapshots"))) {
+    if (!request.Get("snapshots").IsArray())
+      refuse(ErrorCode::InvalidOption, "snapshots", request.Get("snapshots"), "an array of steps");
+    const Napi::Array steps = request.Get("snapshots").As<Napi::Array>();
+    for (uint32_t i = 0; i < steps.Length(); ++i)
+      fit.snapshots.push_back(read_count(steps.Get(i), "snapshots[" + std::to_string(i) + "]"));
+  }
+  fit.checkpoint = optional_text(request, "checkpoint", "");
+  fit.resume = optional_text(request, "resume", "");
+  fit.backend = optional_text(request, "backend", fit.backend);
+  fit.isa = optional_text(request, "isa", "");
+  return fit;
+}
+
+PredictRequest read_predict_request(const Napi::Object& request, Pins& pins) {
+  PredictRequest predict;
+  predict.features = read_matrix(request.Get("features"), "features", pins);
+  size_t count = 0;
+  predict.particles = read_floats(request.Get("particles"), "particles", count, pins);
+  predict.particleCount = static_cast<int64_t>(count);
+  predict.model = read_options(request.Get("model"), "model");
+  if (!absent(request.Get("threads"))) {
+    const int64_t threads = read_count(request.Get("threads"), "threads");
+    if (threads < 1 || threads > 1024)
+      refuse(ErrorCode::InvalidOption, "threads", request.Get("threads"), "a whole number from 1 to 1024");
+    predict.threads = static_cast<int>(threads);
+  }
+  predict.backend = optional_text(request, "backend", predict.backend);
+  predict.isa = optional_text(request, "isa", "");
+  return predict;
+}
+
+Napi::Value float64_array(Napi::Env env, const double* values, size_t count) {
+  return copied_array(env, "Float64Array", values, count);
+}
+
+Napi::Value float32_array(Napi::Env env, const float* values, size_t count) {
+  return copied_array(env, "Float32Array", values, count);
+}
+
+Napi::Object fit_result_object(Napi::Env env, const FitResult& result) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("particles", float32_array(env, result.particles.data(), result.particles.size()));
+  object.Set("parameters", static_cast<double>(result.parameters));
+  object.Set("trace", float64_array(env, result.trace.data(), result.trace.size()));
+  Napi::Array snapshots = Napi::Array::New(env, result.snapshots.size());
+  for (size_t i = 0; i < result.snapshots.size(); ++i) {
+    Napi::Object snapshot = Napi::Object::New(env);
+    snapshot.Set("step", static_cast<double>(result.snapshots[i].step));
+    snapshot.Set("particles",
+                 float32_array(env, result.snapshots[i].particles.data(), result.snapshots[i].particles.size()));
+    snapshots.Set(static_cast<uint32_t>(i), snapshot);
+  }
+  object.Set("snapshots", snapshots);
+  object.Set("objective", result.objective);
+  object.Set("loss", result.loss);
+  object.Set("steps", static_cast<double>(result.steps));
+  object.Set("passes", result.passes);
+  Napi::Object seconds = Napi::Object::New(env);
+  seconds.Set("setup", result.setupSeconds);
+  seconds.Set("solve", result.solveSeconds);
+  seconds.Set("certificate", result.certificateSeconds);
+  object.Set("seconds", seconds);
+  object.Set("stop", result.stop);
+  Napi::Array chosen = Napi::Array::New(env, result.chosen.size());
+  for (size_t i = 0; i < result.chosen.size(); ++i) {
+    Napi::Object choice = Napi::Object::New(env);
+    choice.Set("name", result.chosen[i].name);
+    choice.Set("value", option_value(env, result.chosen[i].value));
+    choice.Set("why", result.chosen[i].why);
+    chosen.Set(static_cast<uint32_t>(i), choice);
+  }
+  object.Set("chosen", chosen);
+  object.Set("certificate", result.hasCertificate ? certificate_object(env, result.certificate) : env.Null());
+  object.Set("isa", result.isa);
+  object.Set("threads", static_cast<double>(result.threads));
+  object.Set("resumedFrom", static_cast<double>(result.resumedFrom));
+  return object;
+}
+
+}  // namespace meanfield
