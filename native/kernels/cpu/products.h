@@ -1,0 +1,101 @@
+// The matrix products of one panel: broadcasts of the data times native vectors of particles, accumulated in registers.
+#pragma once
+#include "native/kernels/cpu/simd.h"
+#include "native/kernels/cpu/tiles.h"
+
+namespace meanfield {
+namespace cpu {
+namespace MEANFIELD_ISA {
+
+/// A whole number known to the compiler, for choosing a template by value.
+template <int kValue>
+struct Count {
+  static constexpr int value = kValue;
+};
+template <class F>
+MEANFIELD_INLINE void with_vectors(int32_t vectors, F&& f) {
+  if (vectors == 1)
+    f(Count<1>{});
+  else if (vectors == 2)
+    f(Count<2>{});
+  else
+    f(Count<kVectors>{});
+}
+
+/// tile[row][lane] = Σ_k x[block][k][row] b[k][lane] for `blocks` blocks of eight rows.
+template <int kN>
+MEANFIELD_INLINE void product(const float* x, int64_t blocks, int64_t inputs, const float* b, float* tile) {
+  constexpr int kLanes = kN * kWidth;
+  for (int64_t block = 0; block < blocks; ++block, x += inputs * kRowBlock)
+    for (int part = 0; part < kRowBlock; part += kRows, tile += kRows * kLanes) {
+      V sum[kRows][kN] = {};
+      const float* left = x + part;
+      const float* right = b;
+      for (int64_t k = 0; k < inputs; ++k, left += kRowBlock, right += kLanes) {
+        V column[kN];
+#pragma GCC unroll 3
+        for (int v = 0; v < kN; ++v) column[v] = load(right + v * kWidth);
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+          const V factor = splat(left[r]);
+#pragma GCC unroll 3
+          for (int v = 0; v < kN; ++v) sum[r][v] = fma(factor, column[v], sum[r][v]);
+        }
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 3
+        for (int v = 0; v < kN; ++v) store(tile + r * kLanes + v * kWidth, sum[r][v]);
+    }
+}
+
+/// g[f][lane] += Σ_row x[block][f][row] tile[row][lane] for kF inputs; x points at the first of them.
+template <int kF, int kN>
+MEANFIELD_INLINE void transposed_inputs(const float* x, int64_t blocks, int64_t inputs, const float* tile, float* g) {
+  constexpr int kLanes = kN * kWidth;
+  V sum[kF][kN];
+#pragma GCC unroll 8
+  for (int f = 0; f < kF; ++f)
+#pragma GCC unroll 3
+    for (int v = 0; v < kN; ++v) sum[f][v] = load(g + f * kLanes + v * kWidth);
+  for (int64_t block = 0; block < blocks; ++block, x += inputs * kRowBlock)
+    for (int row = 0; row < kRowBlock; ++row, tile += kLanes) {
+      V column[kN];
+#pragma GCC unroll 3
+      for (int v = 0; v < kN; ++v) column[v] = load(tile + v * kWidth);
+#pragma GCC unroll 8
+      for (int f = 0; f < kF; ++f) {
+        const V factor = splat(x[f * kRowBlock + row]);
+#pragma GCC unroll 3
+        for (int v = 0; v < kN; ++v) sum[f][v] = fma(factor, column[v], sum[f][v]);
+      }
+    }
+#pragma GCC unroll 8
+  for (int f = 0; f < kF; ++f)
+#pragma GCC unroll 3
+    for (int v = 0; v < kN; ++v) store(g + f * kLanes + v * kWidth, sum[f][v]);
+}
+
+template <int kF, int kN>
+MEANFIELD_INLINE void transposed_rest(int64_t rest, const float* x, int64_t blocks, int64_t inputs, const float* tile,
+                                      float* g) {
+  if constexpr (kF > 0) {
+    if (rest == kF)
+      transposed_inputs<kF, kN>(x, blocks, inputs, tile, g);
+    else
+      transposed_rest<kF - 1, kN>(rest, x, blocks, inputs, tile, g);
+  }
+}
+
+/// g[input][lane] += Σ_row x[block][input][row] tile[row][lane].
+template <int kN>
+MEANFIELD_INLINE void transposed(const float* x, int64_t blocks, int64_t inputs, const float* tile, float* g) {
+  int64_t f = 0;
+  for (; f + kRows <= inputs; f += kRows)
+    transposed_inputs<kRows, kN>(x + f * kRowBlock, blocks, inputs, tile, g + f * kN * kWidth);
+  transposed_rest<kRows - 1, kN>(inputs - f, x + f * kRowBlock, blocks, inputs, tile, g + f * kN * kWidth);
+}
+
+}  // namespace MEANFIELD_ISA
+}  // namespace cpu
+}  // namespace meanfield

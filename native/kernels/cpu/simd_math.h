@@ -1,0 +1,207 @@
+// Elementary functions on native vectors of float32. Coefficients are minimax fits of the relative error made for this
+// file (Lawson's weighted least squares in double, then rounded); the bounds stated here are those the tests enforce,
+// in units in the last place of a correctly rounded result, over all of float32's range.
+#pragma once
+#include "native/kernels/cpu/simd.h"
+
+namespace meanfield {
+namespace cpu {
+namespace MEANFIELD_ISA {
+
+/// x P(x²)/Q(x²), degrees 4 and 4, on |x| <= 9, where tanh rounds to ±1. At most 4 ulp; never beyond ±1.
+MEANFIELD_INLINE V tanh(V s) {
+  const V x = at_least(splat(-9.0f), at_most(splat(9.0f), s));
+  const V t = x * x;
+  V p = fma(splat(1.33546743e-08f), t, splat(2.06090920e-05f));
+  V q = fma(splat(7.77656370e-07f), t, splat(3.28563579e-04f));
+  p = fma(p, t, splat(3.49558872e-03f));
+  q = fma(q, t, splat(2.58769844e-02f));
+  p = fma(p, t, splat(1.33810261e-01f));
+  q = fma(q, t, splat(4.67143417e-01f));
+  p = fma(p, t, splat(1.0f));
+  q = fma(q, t, splat(1.0f));
+  return at_least(splat(-1.0f), at_most(splat(1.0f), x * p / q));
+}
+
+/// 2^n e^f with |f| <= ln 2 / 2. At most 2 ulp; 0 below −104, infinite above 88.73.
+MEANFIELD_INLINE V exp(V s) {
+  const V x = at_least(splat(-104.5f), at_most(splat(89.0f), s));
+  const V n = nearest(x * splat(1.44269504f));
+  V f = fma(n, splat(-0.693359375f), x);
+  f = fma(n, splat(2.12194440e-4f), f);
+  V p = fma(splat(0.00138146f), f, splat(0.00836872f));
+  p = fma(p, f, splat(0.04166839f));
+  p = fma(p, f, splat(0.16666521f));
+  p = fma(p, f, splat(0.49999993f));
+  return scale_by_power(fma(p, f * f, f) + splat(1.0f), n);
+}
+
+/// Natural logarithm of a positive normal number. At most 2 ulp.
+MEANFIELD_INLINE V log_of_normal(V x, V exponentShift) {
+  const I exponent = (I)((U)bits(x) - 0x3f3504f3u) >> 23;  // x = 2^exponent m with m in [√½, √2)
+  const V f = from_bits((I)((U)bits(x) - ((U)exponent << 23))) - splat(1.0f), e = to_float(exponent) + exponentShift;
+  const V square = f * f;
+  V p = fma(splat(-0.07634499f), f, splat(0.12761578f));
+  p = fma(p, f, splat(-0.13160182f));
+  p = fma(p, f, splat(0.14201758f));
+  p = fma(p, f, splat(-0.16623357f));
+  p = fma(p, f, splat(0.20001227f));
+  p = fma(p, f, splat(-0.25000821f));
+  p = fma(p, f, splat(0.33333332f));
+  V y = p * f * square;
+  y = fma(e, splat(-2.12194440e-4f), y);
+  y = fma(splat(-0.5f), square, y);
+  return fma(e, splat(0.693359375f), f + y);
+}
+
+/// Natural logarithm: −∞ at 0, not a number below. At most 2 ulp.
+MEANFIELD_INLINE V log(V x) {
+  const I tiny = x < splat(1.17549435e-38f);
+  V y = log_of_normal(tiny ? x * splat(8388608.0f) : x, tiny ? splat(-23.0f) : splat(0.0f));
+  y = x > splat(3.40282347e38f) ? x : y;
+  y = x == splat(0.0f) ? splat(-__builtin_inff()) : y;
+  return x >= splat(0.0f) ? y : splat(__builtin_nanf(""));
+}
+
+/// ln(1 + e) for e in [0, 1]: e P(e)/Q(e), degrees 3 and 3.
+MEANFIELD_INLINE V log_one_plus(V e) {
+  V p = fma(splat(0.00341729f), e, splat(0.23815763f));
+  V q = fma(splat(0.07528732f), e, splat(0.68793647f));
+  p = fma(p, e, splat(1.06621863f));
+  q = fma(q, e, splat(1.5662185f));
+  p = fma(p, e, splat(1.0f));
+  q = fma(q, e, splat(1.0f));
+  return e * p / q;
+}
+
+/// sin and cos of πh, |h| <= 1. Absolute error at most 2^-23.
+MEANFIELD_INLINE void sin_cos_pi(V h, V* sine, V* cosine) {
+  const V quarter = nearest(h + h);
+  const V r = fma(quarter, splat(-0.5f), h), t = r * r;
+  V s = fma(splat(-0.5890125f), t, splat(2.54976108f));
+  V c = fma(splat(0.231261f), t, splat(-1.33503592f));
+  s = fma(s, t, splat(-5.16770768f));
+  c = fma(c, t, splat(4.05870692f));
+  s = fma(s, t, splat(3.14159264f)) * r;
+  c = fma(c, t, splat(-4.93480216f));
+  c = fma(c, t, splat(1.0f));
+  const I q = to_int(quarter);
+  const I odd = (q & 1) != 0;
+  *sine = from_bits((I)((U)bits(odd ? c : s) ^ (((U)q & 2u) << 30)));
+  *cosine = from_bits((I)((U)bits(odd ? s : c) ^ (((U)(q + 1) & 2u) << 30)));
+}
+
+/// σ(s) and σ'(s). kFromValue: σ' is a function of σ, so that σ alone need be kept.
+struct TanhUnit {
+  static constexpr bool kFromValue = true;
+  MEANFIELD_INLINE V value(V s) { return tanh(s); }
+  MEANFIELD_INLINE V slope_from(V value) { return fma(-value, value, splat(1.0f)); }
+  MEANFIELD_INLINE void both(V s, V* value, V* slope) {
+    *value = tanh(s);
+    *slope = slope_from(*value);
+  }
+};
+struct SigmoidUnit {
+  static constexpr bool kFromValue = true;
+  /// e^−|s| keeps the left tail accurate. At most 4 ulp.
+  MEANFIELD_INLINE V value(V s) {
+    const V e = exp(-magnitude(s));
+    return (s >= splat(0.0f) ? splat(1.0f) : e) / (e + splat(1.0f));
+  }
+  MEANFIELD_INLINE V slope_from(V value) { return fma(-value, value, value); }
+  MEANFIELD_INLINE void both(V s, V* value, V* slope) {
+    *value = SigmoidUnit::value(s);
+    *slope = slope_from(*value);
+  }
+};
+struct ReluUnit {
+  static constexpr bool kFromValue = true;
+  MEANFIELD_INLINE V value(V s) { return at_least(splat(0.0f), s); }
+  MEANFIELD_INLINE V slope_from(V value) { return value > splat(0.0f) ? splat(1.0f) : value; }
+  MEANFIELD_INLINE void both(V s, V* value, V* slope) {
+    *value = ReluUnit::value(s);
+    *slope = slope_from(*value);
+  }
+};
+struct SoftplusUnit {
+  static constexpr bool kFromValue = false;
+  /// max(s, 0) + ln(1 + e^−|s|). At most 4 ulp.
+  MEANFIELD_INLINE V value(V s) { return at_least(splat(0.0f), s) + log_one_plus(exp(-magnitude(s))); }
+  MEANFIELD_INLINE V slope_from(V value) { return value; }
+  MEANFIELD_INLINE void both(V s, V* value, V* slope) {
+    const V e = exp(-magnitude(s));
+    *value = at_least(splat(0.0f), s) + log_one_plus(e);
+    *slope = (s >= splat(0.0f) ? splat(1.0f) : e) / (e + splat(1.0f));
+  }
+};
+struct SiluUnit {
+  static constexpr bool kFromValue = false;
+  /// s sigmoid(s). At most 5 ulp where the result is normal.
+  MEANFIELD_INLINE V value(V s) {
+    const V x = at_least(splat(-120.0f), s);
+    return x * SigmoidUnit::value(x);
+  }
+  MEANFIELD_INLINE V slope_from(V value) { return value; }
+  MEANFIELD_INLINE void both(V s, V* value, V* slope) {
+    const V x = at_least(splat(-120.0f), s), g = SigmoidUnit::value(x), v = x * g;
+    *value = v;
+    // σ' = g + v(1 − g); for large s the product is infinite times zero, and σ' is 1.
+    *slope = x > splat(100.0f) ? splat(1.0f) : fma(v, splat(1.0f) - g, g);
+  }
+};
+
+/// Philox 4×32-10 of `width` particles at once (core/philox.h, bit for bit): even particles in `even`, odd ones in `odd`,
+/// each number in the low half of a 64-bit lane with anything above it, which the multiplication ignores.
+MEANFIELD_INLINE void philox(const uint32_t key[2], const uint32_t counter[2], uint32_t quad, W even, W odd, U word[4]) {
+  const W factor0 = uint64_t{0xD2511F53u} - W{}, factor1 = uint64_t{0xCD9E8D57u} - W{};
+  W a[2] = {uint64_t{quad} - W{}, uint64_t{quad} - W{}}, b[2] = {even, odd};
+  W c[2] = {uint64_t{counter[0]} - W{}, uint64_t{counter[0]} - W{}};
+  W d[2] = {uint64_t{counter[1]} - W{}, uint64_t{counter[1]} - W{}};
+  uint32_t key0 = key[0], key1 = key[1];
+#pragma GCC unroll 10
+  for (int round = 0; round < 10; ++round) {
+    const W k0 = uint64_t{key0} - W{}, k1 = uint64_t{key1} - W{};
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      const W product0 = multiply_low(factor0, a[half]), product1 = multiply_low(factor1, c[half]);
+      a[half] = (product1 >> 32) ^ b[half] ^ k0;
+      b[half] = product1;
+      c[half] = (product0 >> 32) ^ d[half] ^ k1;
+      d[half] = product0;
+    }
+    key0 += 0x9E3779B9u;
+    key1 += 0xBB67AE85u;
+  }
+  const W low = uint64_t{0xffffffffu} - W{};
+  word[0] = (U)((a[0] & low) | (a[1] << 32));
+  word[1] = (U)((b[0] & low) | (b[1] << 32));
+  word[2] = (U)((c[0] & low) | (c[1] << 32));
+  word[3] = (U)((d[0] & low) | (d[1] << 32));
+}
+
+/// Four normals of each particle, from the uniforms of core/philox.h.
+MEANFIELD_INLINE void normals4(const uint32_t key[2], const uint32_t counter[2], uint32_t quad, W even, W odd, V out[4]) {
+  U word[4];
+  philox(key, counter, quad, even, odd, word);
+#pragma GCC unroll 2
+  for (int pair = 0; pair < 2; ++pair) {
+    const V uniform = fma(to_float((I)(word[2 * pair] >> 1)), splat(0x1p-31f), splat(0x1p-32f));
+    const V radius = root(splat(-2.0f) * log_of_normal(uniform, splat(0.0f)));
+    V sine, cosine;
+    sin_cos_pi(to_float((I)word[2 * pair + 1]) * splat(0x1p-31f), &sine, &cosine);
+    out[2 * pair] = radius * cosine;
+    out[2 * pair + 1] = radius * sine;
+  }
+}
+
+/// Particle numbers of the even and odd lanes of a vector that starts at `first`.
+MEANFIELD_INLINE void particle_lanes(uint32_t first, W* even, W* odd) {
+  W lanes;
+  for (int lane = 0; lane < kWidth / 2; ++lane) lanes[lane] = uint64_t{first} + 2 * static_cast<uint64_t>(lane);
+  *even = lanes;
+  *odd = lanes + 1;
+}
+
+}  // namespace MEANFIELD_ISA
+}  // namespace cpu
+}  // namespace meanfield

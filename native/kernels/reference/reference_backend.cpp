@@ -1,0 +1,171 @@
+// The reference: scalar, one thread, double inside, written to be read. Every other backend is tested against it.
+#include <cmath>
+#include <new>
+#include <vector>
+
+#include "native/kernels/kernels.h"
+
+namespace meanfield {
+
+namespace {
+
+struct Matrix {
+  std::vector<float> x;  // rows × inputs, the column of ones appended
+  int64_t rows;
+};
+
+struct ReferenceNetwork {
+  NetworkShape shape;
+  std::vector<float> theta;  // M × p
+  std::vector<Matrix> matrices;
+
+  const float* particle(int64_t r) const { return theta.data() + r * shape.parameters(); }
+  const float* row(int32_t matrix, Rows rows, int64_t i) const {
+    const int64_t at = rows.index ? rows.index[i] : i;
+    return matrices[static_cast<size_t>(matrix)].x.data() + at * shape.inputs;
+  }
+};
+
+ReferenceNetwork& at(void* network) { return *static_cast<ReferenceNetwork*>(network); }
+bool stopped(const CancelToken* cancel) { return cancel && cancel->cancelled(); }
+
+/// No exception leaves the table.
+template <class Body>
+Status guarded(Body body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return Status::OutOfMemory;
+  }
+}
+
+Status open(const NetworkShape* shape, void** network) {
+  return guarded([&] {
+    const size_t numbers = static_cast<size_t>(shape->particles * shape->parameters());
+    *network = new ReferenceNetwork{*shape, std::vector<float>(numbers, 0.f), {}};
+    return Status::Ok;
+  });
+}
+
+void close(void* network) { delete static_cast<ReferenceNetwork*>(network); }
+
+Status add_matrix(void* network, const float* x, int64_t rows, int64_t features, int32_t* id) {
+  return guarded([&] {
+    ReferenceNetwork& net = at(network);
+    Matrix matrix{{}, rows};
+    for (int64_t i = 0; i < rows; ++i) {
+      matrix.x.insert(matrix.x.end(), x + i * features, x + (i + 1) * features);
+      if (net.shape.inputs == features + 1) matrix.x.push_back(1);
+    }
+    *id = static_cast<int32_t>(net.matrices.size());
+    net.matrices.push_back(std::move(matrix));
+    return Status::Ok;
+  });
+}
+
+Status write_particles(void* network, const float* particles) {
+  std::vector<float>& theta = at(network).theta;
+  theta.assign(particles, particles + theta.size());
+  return Status::Ok;
+}
+
+Status read_particles(void* network, float* particles) {
+  const std::vector<float>& theta = at(network).theta;
+  std::copy(theta.begin(), theta.end(), particles);
+  return Status::Ok;
+}
+
+Status outputs(void* network, int32_t matrix, Rows rows, const CancelToken* cancel, double* z) {
+  return guarded([&] {
+    const ReferenceNetwork& net = at(network);
+    const int k = net.shape.neuron.outputs;
+    std::vector<double> h(static_cast<size_t>(k));
+    for (int64_t i = 0; i < rows.count; ++i) {
+      if (stopped(cancel)) return Status::Cancelled;
+      for (int j = 0; j < k; ++j) z[i * k + j] = 0;
+      for (int64_t r = 0; r < net.shape.particles; ++r) {
+        net.shape.neuron.value(r, net.particle(r), net.row(matrix, rows, i), net.shape.inputs, h.data());
+        for (int j = 0; j < k; ++j) z[i * k + j] += h[static_cast<size_t>(j)];
+      }
+      for (int j = 0; j < k; ++j) z[i * k + j] /= static_cast<double>(net.shape.particles);
+    }
+    return Status::Ok;
+  });
+}
+
+/// G_r in double.
+std::vector<double> drift_of(const ReferenceNetwork& net, int64_t r, int32_t matrix, Rows rows, const double* weights) {
+  std::vector<double> drift(static_cast<size_t>(net.shape.parameters()), 0.0);
+  for (int64_t i = 0; i < rows.count; ++i)
+    net.shape.neuron.add_gradient(r, net.particle(r), net.row(matrix, rows, i), net.shape.inputs,
+                                  weights + i * net.shape.neuron.outputs, drift.data());
+  return drift;
+}
+
+Status gradient(void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, float* out) {
+  return guarded([&] {
+    const ReferenceNetwork& net = at(network);
+    for (int64_t r = 0; r < net.shape.particles; ++r) {
+      if (stopped(cancel)) return Status::Cancelled;
+      for (double value : drift_of(net, r, matrix, rows, weights)) *out++ = static_cast<float>(value);
+    }
+    return Status::Ok;
+  });
+}
+
+Status update(void* network, int32_t matrix, Rows rows, const double* weights, const Update* update,
+              const CancelToken* cancel) {
+  return guarded([&] {
+    ReferenceNetwork& net = at(network);
+    const int64_t p = net.shape.parameters();
+    for (int64_t r = 0; r < net.shape.particles; ++r) {
+      float* theta = net.theta.data() + r * p;
+      for (int64_t q = 0; q < update->repeats; ++q) {
+        if (stopped(cancel)) return Status::Cancelled;
+        const std::vector<double> drift = drift_of(net, r, matrix, rows, weights);
+        const uint64_t step = update->firstStep + static_cast<uint64_t>(q);
+        for (int64_t c = 0; c < p; ++c) {
+          const double noise = update->noise == 0 ? 0
+                                                  : update->noise * update->field.normal(step, static_cast<uint32_t>(r),
+                                                                                         static_cast<uint32_t>(c));
+          theta[c] = static_cast<float>(update->keep * theta[c] - update->rate * drift[static_cast<size_t>(c)] + noise);
+        }
+      }
+    }
+    return Status::Ok;
+  });
+}
+
+Status energies(void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                double* energies) {
+  return guarded([&] {
+    const ReferenceNetwork& net = at(network);
+    const int k = net.shape.neuron.outputs;
+    std::vector<double> h(static_cast<size_t>(k));
+    for (int64_t r = 0; r < net.shape.particles; ++r) {
+      if (stopped(cancel)) return Status::Cancelled;
+      energies[r] = 0;
+      for (int64_t i = 0; i < rows.count; ++i) {
+        net.shape.neuron.value(r, net.particle(r), net.row(matrix, rows, i), net.shape.inputs, h.data());
+        for (int j = 0; j < k; ++j) energies[r] += weights[i * k + j] * h[static_cast<size_t>(j)];
+      }
+    }
+    return Status::Ok;
+  });
+}
+
+Status sum_squares(void* network, double* sum) {
+  *sum = 0;
+  for (float value : at(network).theta) *sum += static_cast<double>(value) * value;
+  return Status::Ok;
+}
+
+}  // namespace
+
+const Backend* reference_backend() {
+  static const Backend backend = {kBackendVersion, "reference", "scalar",   open,     close,    add_matrix, write_particles,
+                                  read_particles,  outputs,     gradient, update, energies, sum_squares};
+  return &backend;
+}
+
+}  // namespace meanfield
