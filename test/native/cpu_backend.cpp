@@ -1,7 +1,8 @@
 // Every operation of every instruction set this machine can run, against the scalar reference backend.
 //
-// To add a case: a row in kSizes or a loop in all_neurons(). Tolerances are worst-case bounds of float32 rounding, added
-// up in double beside the result: with u = 2^-24, a sum of N terms is off by at most N·u times the sum of their sizes.
+// To add a case: a row in kSizes or a loop in all_neurons(). Tolerances are worst-case bounds of float32 rounding,
+// added up in double beside the result: with u = 2^-24, a sum of N terms is off by at most N·u times the sum of their
+// sizes.
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -27,10 +28,10 @@ struct Case {
 };
 
 std::string name_of(const Case& c) {
-  return "n=" + std::to_string(c.n) + " d=" + std::to_string(c.d) + " M=" + std::to_string(c.M) + " k=" +
-         std::to_string(c.neuron.outputs) + " " + kActivationNames[static_cast<int>(c.neuron.activation)] + " " +
-         kSecondLayerNames[static_cast<int>(c.neuron.secondLayer)] + " " + kSignsNames[static_cast<int>(c.neuron.signs)] +
-         (c.subset ? " subset" : "");
+  return "n=" + std::to_string(c.n) + " d=" + std::to_string(c.d) + " M=" + std::to_string(c.M) +
+         " k=" + std::to_string(c.neuron.outputs) + " " + kActivationNames[static_cast<int>(c.neuron.activation)] +
+         " " + kSecondLayerNames[static_cast<int>(c.neuron.secondLayer)] + " " +
+         kSignsNames[static_cast<int>(c.neuron.signs)] + (c.subset ? " subset" : "");
 }
 
 std::vector<Neuron> all_neurons() {
@@ -39,8 +40,8 @@ std::vector<Neuron> all_neurons() {
     for (int layer = 0; layer < 3; ++layer)
       for (int signs = 0; signs < 2; ++signs)
         for (int outputs : {1, 3, 10})
-          all.push_back({static_cast<Activation>(activation), static_cast<SecondLayer>(layer), static_cast<Signs>(signs),
-                         outputs, 2.5f});
+          all.push_back({static_cast<Activation>(activation), static_cast<SecondLayer>(layer),
+                         static_cast<Signs>(signs), outputs, 2.5f});
   return all;
 }
 
@@ -51,7 +52,8 @@ std::vector<Case> all_cases() {
   size_t next = 0;
   for (int64_t n : {1, 7, 33, 200})
     for (int64_t d : {1, 2, 5, 10, 67})
-      for (int64_t M : {1, 15, 16, 17, 100, 333}) cases.push_back({n, d, M, neurons[next++ * 7 % neurons.size()], next % 3 == 0});
+      for (int64_t M : {1, 15, 16, 17, 100, 333})
+        cases.push_back({n, d, M, neurons[next++ * 7 % neurons.size()], next % 3 == 0});
   for (const Neuron& neuron : neurons) cases.push_back({75, 12, 59, neuron, false});
   for (const Neuron& neuron : neurons) cases.push_back({41, 9, 50, neuron, true});
   cases.push_back({3001, 6, 40, Neuron{}, false});  // more rows than one carry
@@ -72,7 +74,8 @@ struct Setting {
       for (int64_t i = c.n - 1; i >= 0; i -= 1 + i % 3) index.push_back(static_cast<int32_t>(i));
     count = c.subset ? static_cast<int64_t>(index.size()) : c.n;
     omega.resize(static_cast<size_t>(count * c.neuron.outputs));
-    for (size_t i = 0; i < omega.size(); ++i) omega[i] = field.normal(2, static_cast<uint32_t>(i), 0) / static_cast<double>(count);
+    for (size_t i = 0; i < omega.size(); ++i)
+      omega[i] = field.normal(2, static_cast<uint32_t>(i), 0) / static_cast<double>(count);
   }
   Rows rows() const { return {index.empty() ? nullptr : index.data(), count}; }
 
@@ -151,7 +154,8 @@ struct Bounds {
         const bool kink = c.neuron.activation == Activation::Relu && std::fabs(dot) <= error;
         double pull = 0;  // Σ_j |ω_ij c_j|
         for (int64_t j = 0; j < k; ++j) {
-          const double w = std::fabs(s.omega[static_cast<size_t>(i * k + j)]), weight = std::fabs(C[static_cast<size_t>(j)]);
+          const double w = std::fabs(s.omega[static_cast<size_t>(i * k + j)]),
+                       weight = std::fabs(C[static_cast<size_t>(j)]);
           const double offset = std::fabs(E[static_cast<size_t>(j)]);
           z[static_cast<size_t>(i * k + j)] +=
               (weight * (1.1 * error + 80 * kUnit * value) + 8 * kUnit * offset) / static_cast<double>(M);
@@ -164,10 +168,11 @@ struct Bounds {
             gradient[static_cast<size_t>(r * p + inputs)] += 16 * kUnit * w * c.neuron.scale;
         }
         for (int64_t a = 0; a < inputs; ++a)
-          gradient[static_cast<size_t>(r * p + a)] +=
-              std::fabs(a < c.d ? x[a] : 1.0f) * pull *
-              (error + (sumRows + static_cast<double>(k) + 16) * kUnit * (1 + (c.neuron.activation == Activation::Silu ? size : 0)) +
-               (kink ? 1 : 0));
+          gradient[static_cast<size_t>(r * p + a)] += std::fabs(a < c.d ? x[a] : 1.0f) * pull *
+                                                      (error +
+                                                       (sumRows + static_cast<double>(k) + 16) * kUnit *
+                                                           (1 + (c.neuron.activation == Activation::Silu ? size : 0)) +
+                                                       (kink ? 1 : 0));
       }
     }
   }
@@ -181,7 +186,8 @@ void require_close(const std::vector<A>& actual, const std::vector<B>& expected,
     // The expected number itself may have been rounded to float32.
     const double allowed = bound[i] + 2 * kUnit * std::fabs(static_cast<double>(expected[i]));
     if (!(difference <= allowed)) {
-      INFO("number ", i, ": ", static_cast<double>(actual[i]), " against ", static_cast<double>(expected[i]), ", allowed ", allowed);
+      INFO("number ", i, ": ", static_cast<double>(actual[i]), " against ", static_cast<double>(expected[i]),
+           ", allowed ", allowed);
       REQUIRE(difference <= allowed);
     }
   }
@@ -216,8 +222,9 @@ TEST_CASE("cpu: outputs, gradient, energies and update against the reference") {
     const auto moved = reference.updated(s, update);
     std::vector<double> moveBound(moved.size());
     for (size_t i = 0; i < moved.size(); ++i)
-      moveBound[i] = static_cast<double>(update.repeats) * 4 *
-                     (update.rate * bounds.gradient[i] + 8 * kUnit * (std::fabs(moved[i]) + std::fabs(s.particles[i]) + 2));
+      moveBound[i] =
+          static_cast<double>(update.repeats) * 4 *
+          (update.rate * bounds.gradient[i] + 8 * kUnit * (std::fabs(moved[i]) + std::fabs(s.particles[i]) + 2));
     double squares = 0;
     REQUIRE(reference.backend->sum_squares(reference.network, &squares) == Status::Ok);
     on_every_isa([&](const Backend* backend) {
@@ -249,7 +256,8 @@ TEST_CASE("cpu: keep = 0 draws afresh whatever the particles held, and a rate of
     for (int64_t r = 0; r < c.M; ++r)
       for (int64_t a = 0; a < s.p; ++a)
         CHECK(particles[static_cast<size_t>(r * s.p + a)] ==
-              doctest::Approx(1.5 * draw.field.normal(4, static_cast<uint32_t>(r), static_cast<uint32_t>(a))).epsilon(1e-5));
+              doctest::Approx(1.5 * draw.field.normal(4, static_cast<uint32_t>(r), static_cast<uint32_t>(a)))
+                  .epsilon(1e-5));
   });
 }
 
@@ -301,19 +309,19 @@ TEST_CASE("cpu: activations kept by outputs change no bit and are never stale") 
       update.rate = 0.5;
       on_every_isa([&](const Backend* backend) {
         Opened fresh(backend, all, c);
-        const auto first = fresh.updated(all, update);     // nothing kept
+        const auto first = fresh.updated(all, update);  // nothing kept
         const auto second = fresh.updated(some, update);
         Opened kept(backend, all, c);
         kept.outputs(all);
         CHECK(kept.gradient(all) == Opened(backend, all, c).gradient(all));
-        CHECK(kept.updated(all, update) == first);         // kept from outputs
-        CHECK(kept.updated(some, update) == second);       // other particles, other rows: nothing to reuse
+        CHECK(kept.updated(all, update) == first);    // kept from outputs
+        CHECK(kept.updated(some, update) == second);  // other particles, other rows: nothing to reuse
         REQUIRE(backend->write_particles(kept.network, all.particles.data()) == Status::Ok);
         kept.outputs(some);
-        CHECK(kept.updated(all, update) == first);         // same particles, other rows
+        CHECK(kept.updated(all, update) == first);  // same particles, other rows
         REQUIRE(backend->write_particles(kept.network, first.data()) == Status::Ok);
         kept.outputs(some);
-        CHECK(kept.updated(some, update) == second);       // a subset is kept too
+        CHECK(kept.updated(some, update) == second);  // a subset is kept too
       });
     }
 }
@@ -331,8 +339,10 @@ TEST_CASE("cpu: a raised token stops every operation, at once or in the middle o
       Update update;
       update.rate = 1e-6;
       CHECK(backend->outputs(cpu.network, cpu.matrix, s.rows(), &raised, z.data()) == Status::Cancelled);
-      CHECK(backend->gradient(cpu.network, cpu.matrix, s.rows(), s.omega.data(), &raised, g.data()) == Status::Cancelled);
-      CHECK(backend->energies(cpu.network, cpu.matrix, s.rows(), s.omega.data(), &raised, e.data()) == Status::Cancelled);
+      CHECK(backend->gradient(cpu.network, cpu.matrix, s.rows(), s.omega.data(), &raised, g.data()) ==
+            Status::Cancelled);
+      CHECK(backend->energies(cpu.network, cpu.matrix, s.rows(), s.omega.data(), &raised, e.data()) ==
+            Status::Cancelled);
       CHECK(backend->update(cpu.network, cpu.matrix, s.rows(), s.omega.data(), &update, &raised) == Status::Cancelled);
 
       CancelToken later;

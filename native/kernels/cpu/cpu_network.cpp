@@ -66,23 +66,29 @@ int32_t CpuNetwork::add_matrix(const float* x, int64_t rows, int64_t features) {
 void CpuNetwork::write_particles(const float* particles) {
   ++version_;
   const int64_t p = shape_.parameters();
-  for_each(map_.panels(), static_cast<double>(shape_.particles * p), [&](int64_t q, int) {
-    const Panel panel = map_.panel(theta_.data(), q);
-    const int64_t lanes = lanes_of(panel);
-    for (int64_t c = 0; c < p; ++c)
-      for (int64_t lane = 0; lane < panel.particles; ++lane)
-        panel.theta[c * lanes + lane] = particles[(panel.first + lane) * p + c];
-  }, nullptr);
+  for_each(
+      map_.panels(), static_cast<double>(shape_.particles * p),
+      [&](int64_t q, int) {
+        const Panel panel = map_.panel(theta_.data(), q);
+        const int64_t lanes = lanes_of(panel);
+        for (int64_t c = 0; c < p; ++c)
+          for (int64_t lane = 0; lane < panel.particles; ++lane)
+            panel.theta[c * lanes + lane] = particles[(panel.first + lane) * p + c];
+      },
+      nullptr);
 }
 
 void CpuNetwork::read_particles(float* particles) {
   const int64_t p = shape_.parameters();
-  for_each(map_.panels(), static_cast<double>(shape_.particles * p), [&](int64_t q, int) {
-    const Panel panel = map_.panel(theta_.data(), q);
-    const int64_t lanes = lanes_of(panel);
-    for (int64_t lane = 0; lane < panel.particles; ++lane)
-      for (int64_t c = 0; c < p; ++c) particles[(panel.first + lane) * p + c] = panel.theta[c * lanes + lane];
-  }, nullptr);
+  for_each(
+      map_.panels(), static_cast<double>(shape_.particles * p),
+      [&](int64_t q, int) {
+        const Panel panel = map_.panel(theta_.data(), q);
+        const int64_t lanes = lanes_of(panel);
+        for (int64_t lane = 0; lane < panel.particles; ++lane)
+          for (int64_t c = 0; c < p; ++c) particles[(panel.first + lane) * p + c] = panel.theta[c * lanes + lane];
+      },
+      nullptr);
 }
 
 int64_t CpuNetwork::keep_panels(int64_t rows) const {
@@ -144,7 +150,8 @@ Status CpuNetwork::outputs(int32_t matrix, Rows rows, const CancelToken* cancel,
       z[first * kRowBlock * k + i] =
           (scratch.total.data()[i] + offset[static_cast<size_t>(i % k)]) / static_cast<double>(shape_.particles);
   };
-  const double flops = 2.0 * static_cast<double>(rows.count) * static_cast<double>(shape_.particles) * static_cast<double>(inputs + 20);
+  const double flops =
+      2.0 * static_cast<double>(rows.count) * static_cast<double>(shape_.particles) * static_cast<double>(inputs + 20);
   const bool done = for_each(slabs, flops, slab, cancel);
   if (!done || (cancel && cancel->cancelled())) return Status::Cancelled;
   if (keep > 0) {
@@ -195,7 +202,8 @@ bool CpuNetwork::gradient_of(const Panel& panel, const RowBlocks& rows, const fl
   return true;
 }
 
-Status CpuNetwork::gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, float* gradient) {
+Status CpuNetwork::gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                            float* gradient) {
   const Selection::View view = selection_.select(matrices_, matrix, rows);
   prepare_scratch(kTileRows);
   set_weights(weights, rows.count);
@@ -212,12 +220,14 @@ Status CpuNetwork::gradient(int32_t matrix, Rows rows, const double* weights, co
     for (int64_t lane = 0; lane < panel.particles; ++lane)
       for (int64_t c = 0; c < p; ++c) gradient[(panel.first + lane) * p + c] = scratch.g.data()[c * lanes + lane];
   };
-  const double flops = 4.0 * static_cast<double>(rows.count) * static_cast<double>(shape_.particles) * static_cast<double>(p + 20);
+  const double flops =
+      4.0 * static_cast<double>(rows.count) * static_cast<double>(shape_.particles) * static_cast<double>(p + 20);
   const bool done = for_each(map_.panels(), flops, task, cancel);
   return done && !(cancel && cancel->cancelled()) ? Status::Ok : Status::Cancelled;
 }
 
-Status CpuNetwork::update(int32_t matrix, Rows rows, const double* weights, const Update& update, const CancelToken* cancel) {
+Status CpuNetwork::update(int32_t matrix, Rows rows, const double* weights, const Update& update,
+                          const CancelToken* cancel) {
   const Selection::View view = selection_.select(matrices_, matrix, rows);
   prepare_scratch(kTileRows);
   set_weights(weights, rows.count);
@@ -235,20 +245,26 @@ Status CpuNetwork::update(int32_t matrix, Rows rows, const double* weights, cons
       if (cancel && cancel->cancelled()) return;
       if (update.rate != 0 && !gradient_of(panel, view.blocks, kept, cancel, scratch)) return;
       const uint64_t step = update.firstStep + static_cast<uint64_t>(repeat);
-      tiles_.move({panel, p, update.rate != 0 ? scratch.g.data() : nullptr, update.keep, static_cast<float>(update.rate),
+      tiles_.move({panel,
+                   p,
+                   update.rate != 0 ? scratch.g.data() : nullptr,
+                   update.keep,
+                   static_cast<float>(update.rate),
                    static_cast<float>(update.noise),
                    {static_cast<uint32_t>(update.field.seed), static_cast<uint32_t>(update.field.seed >> 32)},
                    {static_cast<uint32_t>(step), RandomField::high_word(update.field.stream, step)}});
     }
   };
-  const double perStep = (update.rate != 0 ? 4.0 * static_cast<double>(rows.count) * static_cast<double>(p + 20) : 0.0) +
-                         100.0 * static_cast<double>(p);
+  const double perStep =
+      (update.rate != 0 ? 4.0 * static_cast<double>(rows.count) * static_cast<double>(p + 20) : 0.0) +
+      100.0 * static_cast<double>(p);
   const double flops = perStep * static_cast<double>(shape_.particles) * static_cast<double>(update.repeats);
   const bool done = for_each(map_.panels(), flops, task, cancel);
   return done && !(cancel && cancel->cancelled()) ? Status::Ok : Status::Cancelled;
 }
 
-Status CpuNetwork::energies(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, double* energies) {
+Status CpuNetwork::energies(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                            double* energies) {
   const Selection::View view = selection_.select(matrices_, matrix, rows);
   prepare_scratch(kTileRows);
   set_weights(weights, rows.count);
@@ -276,7 +292,8 @@ Status CpuNetwork::energies(int32_t matrix, Rows rows, const double* weights, co
       energies[panel.first + lane] = sum;
     }
   };
-  const double flops = 2.0 * static_cast<double>(rows.count) * static_cast<double>(shape_.particles) * static_cast<double>(inputs + 20);
+  const double flops =
+      2.0 * static_cast<double>(rows.count) * static_cast<double>(shape_.particles) * static_cast<double>(inputs + 20);
   const bool done = for_each(map_.panels(), flops, task, cancel);
   return done && !(cancel && cancel->cancelled()) ? Status::Ok : Status::Cancelled;
 }

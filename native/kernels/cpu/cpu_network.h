@@ -1,4 +1,5 @@
-// A network on the processor: particles in panels, data in blocks, threads, and the loops around the functions of tiles.h.
+// A network on the processor: particles in panels, data in blocks, threads, and the loops around the functions of
+// tiles.h.
 //
 // outputs   one task per slab of rows, all panels in order: each lane sums in float32 over kFoldPanels panels, then all
 //           lanes of a row go to double. A partial sum has at most kFoldPanels·maxVectors terms.
@@ -37,7 +38,8 @@ class PanelMap {
   Panel panel(float* theta, int64_t q) const {
     const int64_t first = lanes_before(q), vectors = base_ + (q < wider_ ? 1 : 0);
     const int64_t left = particles_ - first, lanes = vectors * width_;
-    return {theta + first * parameters_, first, static_cast<int32_t>(vectors), static_cast<int32_t>(left < lanes ? left : lanes)};
+    return {theta + first * parameters_, first, static_cast<int32_t>(vectors),
+            static_cast<int32_t>(left < lanes ? left : lanes)};
   }
 
  private:
@@ -82,7 +84,8 @@ class CpuNetwork {
   void set_weights(const double* weights, int64_t rows);
   int64_t keep_panels(int64_t rows) const;
   /// Gradient of one panel into scratch.g (p × lanes); false when cancelled.
-  bool gradient_of(const Panel& panel, const RowBlocks& rows, const float* kept, const CancelToken* cancel, Scratch& scratch);
+  bool gradient_of(const Panel& panel, const RowBlocks& rows, const float* kept, const CancelToken* cancel,
+                   Scratch& scratch);
 
   const NetworkShape shape_;
   const Tiles& tiles_;

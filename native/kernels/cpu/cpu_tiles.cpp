@@ -1,6 +1,7 @@
 // The operations of kernels.h on one panel of particles, compiled once per instruction set (see tiles.h).
+#include "native/kernels/cpu/activations.h"
 #include "native/kernels/cpu/products.h"
-#include "native/kernels/cpu/simd_math.h"
+#include "native/kernels/cpu/second_layer.h"
 
 namespace meanfield {
 namespace cpu {
@@ -10,68 +11,26 @@ const Tiles* tiles();
 
 namespace {
 
+int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 template <class F>
 MEANFIELD_INLINE void with_activation(Activation activation, F&& f) {
   switch (activation) {
-    case Activation::Tanh: return f(TanhUnit{});
-    case Activation::Sigmoid: return f(SigmoidUnit{});
-    case Activation::Relu: return f(ReluUnit{});
-    case Activation::Softplus: return f(SoftplusUnit{});
-    case Activation::Silu: return f(SiluUnit{});
+    case Activation::Tanh:
+      return f(TanhUnit{});
+    case Activation::Sigmoid:
+      return f(SigmoidUnit{});
+    case Activation::Relu:
+      return f(ReluUnit{});
+    case Activation::Softplus:
+      return f(SoftplusUnit{});
+    case Activation::Silu:
+      return f(SiluUnit{});
   }
 }
 
-int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-// ---- second layer ----------------------------------------------------------------------------------------------------
-
-/// a_j of the particles of one vector (Neuron::sign), zero in the lanes without one.
-struct LaneSigns {
-  I output;  // particle mod k
-  V sign;    // ±1
-  MEANFIELD_INLINE_MEMBER V of(int32_t j) const { return output == j ? sign : V{}; }
-};
-
-LaneSigns signs_of(const Neuron& neuron, const Panel& panel, int32_t vector) {
-  LaneSigns signs{};
-  const int32_t k = neuron.outputs, from = vector * kWidth;
-  const int64_t first = panel.first + from;
-  int64_t round = first / k;
-  int32_t output = static_cast<int32_t>(first - round * k);
-  for (int lane = 0; lane < kWidth; ++lane) {
-    signs.output[lane] = output;
-    signs.sign[lane] = from + lane >= panel.particles ? 0.0f : neuron.signs == Signs::Balanced && (round & 1) ? -1.0f : 1.0f;
-    if (++output == k) {
-      output = 0;
-      ++round;
-    }
-  }
-  return signs;
-}
-
-void coefficients(const Neuron& neuron, const Panel& panel, int64_t inputs, float* c, float* e) {
-  const int32_t k = neuron.outputs, lanes = panel.vectors * kWidth;
-  const bool parity = neuron.secondLayer == SecondLayer::Parity;
-  const V scale = splat(parity ? neuron.scale / 3 : neuron.scale);
-  const float* tail = panel.theta + inputs * lanes;
-  for (int32_t v = 0; v < panel.vectors; ++v) {
-    const LaneSigns signs = signs_of(neuron, panel, v);
-    const V present = magnitude(signs.sign);
-    for (int32_t j = 0; j < k; ++j) {
-      const int64_t at = j * lanes + v * kWidth;
-      if (neuron.secondLayer == SecondLayer::Bounded) {
-        store(c + at, present * scale * tanh(load(tail + at)));
-        if (e) store(e + at, V{});
-      } else {
-        const V a = signs.of(j);
-        store(c + at, scale * a);
-        if (e) store(e + at, parity ? splat(2.0f) * scale * a * tanh(load(tail + v * kWidth)) : V{});
-      }
-    }
-  }
-}
-
-// ---- outputs ---------------------------------------------------------------------------------------------------------
+// ---- outputs
+// ---------------------------------------------------------------------------------------------------------
 
 /// One output: a row's lane sums gain Σ_v c_v σ(s_v).
 template <class Unit, int kN, bool kKeep>
@@ -128,7 +87,8 @@ void outputs_of(const OutputsTask& task) {
   const int32_t k = task.neuron->outputs;
   for (int64_t done = 0; done < task.rows.blocks; done += kTileRows / kRowBlock) {
     const int64_t blocks = least(kTileRows / kRowBlock, task.rows.blocks - done), rows = blocks * kRowBlock;
-    product<kN>(task.rows.x + done * kRowBlock * task.rows.inputs, blocks, task.rows.inputs, task.panel.theta, task.tile);
+    product<kN>(task.rows.x + done * kRowBlock * task.rows.inputs, blocks, task.rows.inputs, task.panel.theta,
+                task.tile);
     float* sums = task.sums + done * kRowBlock * k * kWidth;
     float* kept = task.kept ? task.kept + done * kRowBlock * kLanes : nullptr;
     if (k > 1) {
@@ -160,7 +120,8 @@ void fold(const float* sums, int64_t count, double* total) {
   }
 }
 
-// ---- drift -----------------------------------------------------------------------------------------------------------
+// ---- drift
+// -----------------------------------------------------------------------------------------------------------
 
 template <class Unit, bool kKept>
 MEANFIELD_INLINE void unit_at(const float* from, V* value, V* slope) {
@@ -265,33 +226,8 @@ void carry(float* g, int64_t count, double* total) {
   }
 }
 
-void finish(const Neuron& neuron, const Panel& panel, int64_t inputs, const float* c, const double* omegaSum,
-            const double* total, float* g) {
-  const int32_t k = neuron.outputs, lanes = panel.vectors * kWidth;
-  const int64_t tailRows = neuron.secondLayer == SecondLayer::Fixed ? 0 : neuron.secondLayer == SecondLayer::Bounded ? k : 1;
-  if (total)
-    for (int64_t i = 0; i < (inputs + tailRows) * lanes; ++i) g[i] = static_cast<float>(total[i]);
-  if (k == 1)
-    for (int64_t row = 0; row < inputs; ++row)
-      for (int32_t l = 0; l < lanes; l += kWidth) store(g + row * lanes + l, load(g + row * lanes + l) * load(c + l));
-  const float* theta = panel.theta + inputs * lanes;
-  float* tail = g + inputs * lanes;
-  if (neuron.secondLayer == SecondLayer::Bounded) {
-    for (int64_t i = 0; i < k * lanes; i += kWidth)
-      store(tail + i, load(tail + i) * splat(neuron.scale) * TanhUnit::slope_from(tanh(load(theta + i))));
-  } else if (neuron.secondLayer == SecondLayer::Parity) {
-    // ∂e_j/∂u = (2R/3) a_j (1 − tanh² u), the same for every row.
-    for (int32_t v = 0; v < panel.vectors; ++v) {
-      const LaneSigns signs = signs_of(neuron, panel, v);
-      V sum = {};
-      for (int32_t j = 0; j < k; ++j) sum = fma(splat(static_cast<float>(omegaSum[j])), signs.of(j), sum);
-      const V slope = TanhUnit::slope_from(tanh(load(theta + v * kWidth)));
-      store(tail + v * kWidth, sum * splat(neuron.scale * (2.0f / 3.0f)) * slope);
-    }
-  }
-}
-
-// ---- update ----------------------------------------------------------------------------------------------------------
+// ---- update
+// ----------------------------------------------------------------------------------------------------------
 
 /// Increments are added up before they meet θ, so that a weak decay is not lost in the rounding of keep to 1.
 struct Step {
@@ -307,8 +243,8 @@ struct Step {
 
 void move(const MoveTask& task) {
   const bool near = task.keep >= 0.5;
-  const Step step{splat(near ? 1.0f : 0.0f), splat(static_cast<float>(near ? task.keep - 1 : task.keep)), splat(task.rate),
-                  splat(task.noise), task.keep == 0};
+  const Step step{splat(near ? 1.0f : 0.0f), splat(static_cast<float>(near ? task.keep - 1 : task.keep)),
+                  splat(task.rate), splat(task.noise), task.keep == 0};
   const Panel& panel = task.panel;
   const int64_t lanes = panel.vectors * kWidth, p = task.parameters;
   for (int32_t v = 0; v < panel.vectors; ++v) {
@@ -328,7 +264,8 @@ void move(const MoveTask& task) {
     for (int64_t row = 0; row < p; ++row) panel.theta[row * lanes + lane] = 0;
 }
 
-// ---- for tests and measurements ------------------------------------------------------------------------------------------
+// ---- for tests and measurements
+// ------------------------------------------------------------------------------------------
 
 template <class F>
 MEANFIELD_INLINE void each(const float* in, int64_t count, float* out, F&& f) {
@@ -345,16 +282,26 @@ void slopes(const float* in, int64_t count, float* out) {
 
 void apply(VectorFunction function, const float* in, int64_t count, float* out) {
   switch (function) {
-    case VectorFunction::Tanh: return each(in, count, out, [](V s) { return tanh(s); });
-    case VectorFunction::Sigmoid: return each(in, count, out, [](V s) { return SigmoidUnit::value(s); });
-    case VectorFunction::Softplus: return each(in, count, out, [](V s) { return SoftplusUnit::value(s); });
-    case VectorFunction::Silu: return each(in, count, out, [](V s) { return SiluUnit::value(s); });
-    case VectorFunction::Exp: return each(in, count, out, [](V s) { return exp(s); });
-    case VectorFunction::Log: return each(in, count, out, [](V s) { return log(s); });
-    case VectorFunction::TanhSlope: return slopes<TanhUnit>(in, count, out);
-    case VectorFunction::SigmoidSlope: return slopes<SigmoidUnit>(in, count, out);
-    case VectorFunction::SoftplusSlope: return slopes<SoftplusUnit>(in, count, out);
-    case VectorFunction::SiluSlope: return slopes<SiluUnit>(in, count, out);
+    case VectorFunction::Tanh:
+      return each(in, count, out, [](V s) { return tanh(s); });
+    case VectorFunction::Sigmoid:
+      return each(in, count, out, [](V s) { return SigmoidUnit::value(s); });
+    case VectorFunction::Softplus:
+      return each(in, count, out, [](V s) { return SoftplusUnit::value(s); });
+    case VectorFunction::Silu:
+      return each(in, count, out, [](V s) { return SiluUnit::value(s); });
+    case VectorFunction::Exp:
+      return each(in, count, out, [](V s) { return exp(s); });
+    case VectorFunction::Log:
+      return each(in, count, out, [](V s) { return log(s); });
+    case VectorFunction::TanhSlope:
+      return slopes<TanhUnit>(in, count, out);
+    case VectorFunction::SigmoidSlope:
+      return slopes<SigmoidUnit>(in, count, out);
+    case VectorFunction::SoftplusSlope:
+      return slopes<SoftplusUnit>(in, count, out);
+    case VectorFunction::SiluSlope:
+      return slopes<SiluUnit>(in, count, out);
   }
 }
 
@@ -384,8 +331,20 @@ float peak(int64_t rounds) {
 
 #define MEANFIELD_TEXT_OF(name) #name
 #define MEANFIELD_TEXT(name) MEANFIELD_TEXT_OF(name)
-constexpr Tiles kTiles = {MEANFIELD_TEXT(MEANFIELD_ISA), kWidth, kVectors, coefficients, outputs, fold, drift, energies, carry,
-                          finish, move, apply, normals, peak};
+constexpr Tiles kTiles = {MEANFIELD_TEXT(MEANFIELD_ISA),
+                          kWidth,
+                          kVectors,
+                          coefficients,
+                          outputs,
+                          fold,
+                          drift,
+                          energies,
+                          carry,
+                          finish,
+                          move,
+                          apply,
+                          normals,
+                          peak};
 
 }  // namespace
 

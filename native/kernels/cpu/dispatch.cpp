@@ -39,8 +39,8 @@ struct InstructionSet {
 #if defined(__x86_64__)
 bool has_avx512() {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 bool has_avx2() {
   __builtin_cpu_init();
@@ -51,8 +51,9 @@ bool has_baseline() {
   __builtin_cpu_init();
   return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
 }
-constexpr InstructionSet kSets[] = {
-    {"avx512", avx512::tiles, has_avx512}, {"avx2", avx2::tiles, has_avx2}, {"baseline", baseline::tiles, has_baseline}};
+constexpr InstructionSet kSets[] = {{"avx512", avx512::tiles, has_avx512},
+                                    {"avx2", avx2::tiles, has_avx2},
+                                    {"baseline", baseline::tiles, has_baseline}};
 #else
 bool always() { return true; }
 constexpr InstructionSet kSets[] = {{"neon", neon::tiles, always}};
@@ -109,7 +110,8 @@ const Backend* backend() {
       [](void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, float* gradient) {
         return guarded([&] { return of(network).gradient(matrix, rows, weights, cancel, gradient); });
       },
-      [](void* network, int32_t matrix, Rows rows, const double* weights, const Update* update, const CancelToken* cancel) {
+      [](void* network, int32_t matrix, Rows rows, const double* weights, const Update* update,
+         const CancelToken* cancel) {
         return guarded([&] { return of(network).update(matrix, rows, weights, *update, cancel); });
       },
       [](void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, double* energies) {
@@ -122,10 +124,13 @@ const Backend* backend() {
 
 const Backend* backend_of(int set) {
   switch (set) {
-    case 0: return backend<0>();
+    case 0:
+      return backend<0>();
 #if defined(__x86_64__)
-    case 1: return backend<1>();
-    case 2: return backend<2>();
+    case 1:
+      return backend<1>();
+    case 2:
+      return backend<2>();
 #endif
   }
   return nullptr;
@@ -158,14 +163,16 @@ const Backend* cpu_backend() {
   const char* forced = std::getenv("MEANFIELD_FORCE_ISA");
   if (forced && *forced) {
     if (const Backend* backend = cpu_backend(forced)) return backend;
-    throw Error(ErrorCode::InvalidOption, "MEANFIELD_FORCE_ISA is '" + std::string(forced) +
-                                              "', which this processor cannot run or this build does not know; use one of " +
-                                              known + ", or unset it.");
+    throw Error(ErrorCode::InvalidOption,
+                "MEANFIELD_FORCE_ISA is '" + std::string(forced) +
+                    "', which this processor cannot run or this build does not know; use one of " + known +
+                    ", or unset it.");
   }
   for (int i = 0; i < cpu_isa_count(); ++i)
     if (cpu_isa_supported(i)) return cpu::backend_of(i);
-  throw Error(ErrorCode::Device, "this processor lacks the instructions every build needs (x86-64-v2: SSE4.2 and POPCNT); "
-                                 "build from source on it or use a newer machine.");
+  throw Error(ErrorCode::Device,
+              "this processor lacks the instructions every build needs (x86-64-v2: SSE4.2 and POPCNT); "
+              "build from source on it or use a newer machine.");
 }
 
 }  // namespace meanfield

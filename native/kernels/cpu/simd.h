@@ -1,8 +1,8 @@
 // Native vectors of the instruction set this file is compiled for. Included only by units compiled per instruction set.
 //
-// Vectors are the compiler's own (arithmetic, comparison and selection by operators); the few operations it cannot spell
-// are intrinsics. Contraction is off and multiply-adds are written out, so that a formula rounds the same way wherever
-// it is inlined: that is what lets a kept activation stand for a recomputed one bit for bit.
+// Vectors are the compiler's own (arithmetic, comparison and selection by operators); the few operations it cannot
+// spell are intrinsics. Contraction is off and multiply-adds are written out, so that a formula rounds the same way
+// wherever it is inlined: that is what lets a kept activation stand for a recomputed one bit for bit.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -78,9 +78,7 @@ MEANFIELD_INLINE V at_most(V bound, V x) { return (V)vminq_f32((float32x4_t)boun
 MEANFIELD_INLINE V at_least(V bound, V x) { return (V)vmaxq_f32((float32x4_t)bound, (float32x4_t)x); }
 MEANFIELD_INLINE V root(V x) { return (V)vsqrtq_f32((float32x4_t)x); }
 MEANFIELD_INLINE V nearest(V x) { return (V)vrndnq_f32((float32x4_t)x); }
-MEANFIELD_INLINE W multiply_low(W a, W b) {
-  return (W)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
-}
+MEANFIELD_INLINE W multiply_low(W a, W b) { return (W)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b)); }
 #else
 #error "the vector kernels know x86-64 and arm64"
 #endif

@@ -1,8 +1,9 @@
 // What is compiled once per instruction set, seen from outside: a table of functions on one panel of particles.
 //
-// A panel is a few native vectors of particles side by side: a particle is a lane, and panel memory is p rows of `lanes`
-// floats. Rows of the data come in blocks of eight, block b holding x[input][8] so that the same memory feeds both
-// products: S = X Θᵀ reads eight rows of one input, G = Xᵀ Δ reads one row of eight inputs, and every load is a broadcast.
+// A panel is a few native vectors of particles side by side: a particle is a lane, and panel memory is p rows of
+// `lanes` floats. Rows of the data come in blocks of eight, block b holding x[input][8] so that the same memory feeds
+// both products: S = X Θᵀ reads eight rows of one input, G = Xᵀ Δ reads one row of eight inputs, and every load is a
+// broadcast.
 //
 // These functions are pure arithmetic: no allocation, no threads, no library templates, so that nothing compiled with
 // wider instructions can be picked by the linker for code that runs everywhere.
@@ -20,10 +21,10 @@ constexpr int kRowBlock = 8;
 constexpr int kTileRows = 64;
 
 struct Panel {
-  float* theta;      // p × lanes
-  int64_t first;     // its first particle
-  int32_t vectors;   // 1 … Tiles::maxVectors
-  int32_t particles; // lanes that hold one; the others are zero and weigh nothing
+  float* theta;       // p × lanes
+  int64_t first;      // its first particle
+  int32_t vectors;    // 1 … Tiles::maxVectors
+  int32_t particles;  // lanes that hold one; the others are zero and weigh nothing
 };
 
 /// Blocks of rows: x is blocks × inputs × 8, zero in the rows past the last one.
@@ -37,10 +38,10 @@ struct OutputsTask {
   const Neuron* neuron;
   Panel panel;
   RowBlocks rows;
-  const float* c;   // k × lanes
-  float* tile;      // kTileRows × lanes
-  float* sums;      // 8·blocks × k × width: one partial sum a lane, added to
-  float* kept;      // 8·blocks × lanes, receives σ(S); nullptr: not wanted
+  const float* c;  // k × lanes
+  float* tile;     // kTileRows × lanes
+  float* sums;     // 8·blocks × k × width: one partial sum a lane, added to
+  float* kept;     // 8·blocks × lanes, receives σ(S); nullptr: not wanted
 };
 
 struct DriftTask {
@@ -67,7 +68,18 @@ struct MoveTask {
 };
 
 /// Elementwise functions by name, for tests and measurements: out[i] = f(in[i]), count a multiple of the width.
-enum class VectorFunction : int32_t { Tanh, Sigmoid, Softplus, Silu, Exp, Log, SigmoidSlope, SoftplusSlope, SiluSlope, TanhSlope };
+enum class VectorFunction : int32_t {
+  Tanh,
+  Sigmoid,
+  Softplus,
+  Silu,
+  Exp,
+  Log,
+  SigmoidSlope,
+  SoftplusSlope,
+  SiluSlope,
+  TanhSlope
+};
 
 struct Tiles {
   const char* isa;
@@ -79,8 +91,8 @@ struct Tiles {
   void (*outputs)(const OutputsTask& task);
   /// total[i] += Σ over the lanes of sums[i], in double.
   void (*fold)(const float* sums, int64_t count, double* total);
-  /// Raw gradient: rows 0 … inputs of g gain Σ_i (Σ_j ω_ij c_j) σ'(s_i) x_i (without c when k = 1); in the bounded layer
-  /// row inputs + j gains Σ_i ω_ij σ(s_i).
+  /// Raw gradient: rows 0 … inputs of g gain Σ_i (Σ_j ω_ij c_j) σ'(s_i) x_i (without c when k = 1); in the bounded
+  /// layer row inputs + j gains Σ_i ω_ij σ(s_i).
   void (*drift)(const DriftTask& task);
   /// g[j] += Σ_i ω_ij σ(s_i): k × lanes, for the potential of each particle.
   void (*energies)(const DriftTask& task);
