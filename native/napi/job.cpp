@@ -1,13 +1,13 @@
 #include "native/napi/job.h"
 
 #include <chrono>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <unordered_set>
 
-#include "native/napi/convert.h"
 #include "native/napi/failure.h"
 
 namespace meanfield {
@@ -135,9 +135,18 @@ struct Environment {
   }
 };
 
-void flush(Napi::Env env, Job& job, const std::vector<double>& rows) {
+/// In C, because the environment may be terminated at any of these calls, and a status can be ignored where an
+/// exception of the C++ wrapper could not be thrown. What the callback itself throws is left to Node to report.
+void flush(napi_env env, const Job& job, const std::vector<double>& rows) {
   if (rows.empty() || job.onPoints.IsEmpty()) return;
-  job.onPoints.Call({float64_array(env, rows.data(), rows.size())});
+  const size_t bytes = rows.size() * sizeof(double);
+  void* memory = nullptr;
+  napi_value buffer, array, self;
+  if (napi_create_arraybuffer(env, bytes, &memory, &buffer) != napi_ok) return;
+  std::memcpy(memory, rows.data(), bytes);
+  if (napi_create_typedarray(env, napi_float64_array, rows.size(), buffer, 0, &array) != napi_ok) return;
+  if (napi_get_undefined(env, &self) != napi_ok) return;
+  napi_call_function(env, self, job.onPoints.Value(), 1, &array, nullptr);
 }
 
 void settle(Napi::Env env, const std::shared_ptr<Job>& job) {
@@ -177,18 +186,12 @@ void serve(napi_env rawEnv, napi_value, void* context, void*) {
     rows.swap(job->rows);
     finished = job->finished;
   }
-  std::exception_ptr thrown;
   try {
     flush(env, *job, rows);
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  try {
     if (finished) settle(env, job);
   } catch (...) {
-    thrown = std::current_exception();
+    // Nothing can be told to an environment that refuses to make an array or settle a promise: it is being terminated.
   }
-  if (thrown) to_error(env, thrown).ThrowAsJavaScriptException();
 }
 
 void check(Napi::Env env, napi_status status) {

@@ -9,6 +9,9 @@
 // Runtimes with a sandboxed heap refuse memory that they did not allocate themselves: results are copied into arrays
 // that JavaScript owns.
 #define NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED
+// Once an environment is being terminated no exception can be thrown into it any more; that is no reason to end the
+// process.
+#define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #ifndef NAPI_CPP_EXCEPTIONS
 #define NAPI_CPP_EXCEPTIONS
 #endif
