@@ -135,18 +135,21 @@ struct Environment {
   }
 };
 
-/// In C, because the environment may be terminated at any of these calls, and a status can be ignored where an
-/// exception of the C++ wrapper could not be thrown. What the callback itself throws is left to Node to report.
-void flush(napi_env env, const Job& job, const std::vector<double>& rows) {
-  if (rows.empty() || job.onPoints.IsEmpty()) return;
+/// In C, because the environment may be terminated at any of these calls, and a status can be ignored where an exception
+/// of the C++ wrapper could not be thrown. Returns what the callback threw, nullptr for nothing.
+napi_value flush(napi_env env, const Job& job, const std::vector<double>& rows) {
+  if (rows.empty() || job.onPoints.IsEmpty()) return nullptr;
   const size_t bytes = rows.size() * sizeof(double);
   void* memory = nullptr;
-  napi_value buffer, array, self;
-  if (napi_create_arraybuffer(env, bytes, &memory, &buffer) != napi_ok) return;
+  napi_value buffer, array, self, thrown = nullptr;
+  if (napi_create_arraybuffer(env, bytes, &memory, &buffer) != napi_ok) return nullptr;
   std::memcpy(memory, rows.data(), bytes);
-  if (napi_create_typedarray(env, napi_float64_array, rows.size(), buffer, 0, &array) != napi_ok) return;
-  if (napi_get_undefined(env, &self) != napi_ok) return;
+  if (napi_create_typedarray(env, napi_float64_array, rows.size(), buffer, 0, &array) != napi_ok) return nullptr;
+  if (napi_get_undefined(env, &self) != napi_ok) return nullptr;
   napi_call_function(env, self, job.onPoints.Value(), 1, &array, nullptr);
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending) napi_get_and_clear_last_exception(env, &thrown);
+  return thrown;
 }
 
 void settle(Napi::Env env, const std::shared_ptr<Job>& job) {
@@ -187,8 +190,9 @@ void serve(napi_env rawEnv, napi_value, void* context, void*) {
     finished = job->finished;
   }
   try {
-    flush(env, *job, rows);
+    const napi_value thrown = flush(env, *job, rows);
     if (finished) settle(env, job);
+    if (thrown) napi_throw(env, thrown);  // for Node to report
   } catch (...) {
     // Nothing can be told to an environment that refuses to make an array or settle a promise: it is being terminated.
   }
