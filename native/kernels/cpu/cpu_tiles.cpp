@@ -30,7 +30,6 @@ MEANFIELD_INLINE void with_activation(Activation activation, F&& f) {
 }
 
 // ---- outputs
-// ---------------------------------------------------------------------------------------------------------
 
 /// One output: a row's lane sums gain Σ_v c_v σ(s_v).
 template <class Unit, int kN, bool kKeep>
@@ -121,7 +120,6 @@ void fold(const float* sums, int64_t count, double* total) {
 }
 
 // ---- drift
-// -----------------------------------------------------------------------------------------------------------
 
 template <class Unit, bool kKept>
 MEANFIELD_INLINE void unit_at(const float* from, V* value, V* slope) {
@@ -227,7 +225,6 @@ void carry(float* g, int64_t count, double* total) {
 }
 
 // ---- update
-// ----------------------------------------------------------------------------------------------------------
 
 /// Increments are added up before they meet θ, so that a weak decay is not lost in the rounding of keep to 1.
 struct Step {
@@ -265,7 +262,6 @@ void move(const MoveTask& task) {
 }
 
 // ---- for tests and measurements
-// ------------------------------------------------------------------------------------------
 
 template <class F>
 MEANFIELD_INLINE void each(const float* in, int64_t count, float* out, F&& f) {
@@ -344,7 +340,8 @@ constexpr Tiles kTiles = {MEANFIELD_TEXT(MEANFIELD_ISA),
                           move,
                           apply,
                           normals,
-                          peak};
+                          peak,
+                          kRows* kVectors};
 
 }  // namespace
 

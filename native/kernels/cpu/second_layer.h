@@ -2,6 +2,7 @@
 // gradient.
 #pragma once
 #include "native/kernels/cpu/activations.h"
+#include "native/kernels/cpu/tiles.h"
 
 namespace meanfield {
 namespace cpu {

@@ -106,8 +106,9 @@ struct Tiles {
   void (*apply)(VectorFunction function, const float* in, int64_t count, float* out);
   /// Normals of one panel's worth of lanes: out[coordinate][width] for coordinates 0 … 4·quads.
   void (*normals)(const uint32_t key[2], const uint32_t counter[2], uint32_t firstParticle, int64_t quads, float* out);
-  /// Multiply-adds in registers, 2·width·24·rounds flops: the peak that the products are measured against.
+  /// Multiply-adds in registers, peakChains vectors a round: the peak that the products are measured against.
   float (*peak)(int64_t rounds);
+  int32_t peakChains;
 };
 
 /// The functions of an instruction set of cpu_isa_name; nullptr when the processor cannot run it.
