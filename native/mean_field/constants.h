@@ -1,5 +1,6 @@
 // The constants of the theory, measured or bounded for the problem at hand, and the 'auto' values computed from them.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -41,31 +42,60 @@ inline Choice auto_ridge(const NetworkOptions& options, const DataConstants& dat
                                                 text(data.meanSquare) + ", λ = " + text(options.entropy)};
 }
 
-/// Smoothness of the drift θ ↦ ∇δF/δq along the flow: the interaction through the outputs (Gauss-Newton) and the
-/// curvature of a single neuron,
+/// E f(t) for t ~ N(0, variance), by the trapezoid rule over ±8 standard deviations (spectrally accurate for these f).
+template <class F>
+double gaussian_mean(double variance, F f) {
+  constexpr int kPoints = 256;
+  constexpr double kReach = 8;
+  const double spacing = 2 * kReach / kPoints, deviation = std::sqrt(variance);
+  double sum = 0;
+  for (int i = 0; i <= kPoints; ++i) {
+    const double t = -kReach + i * spacing;
+    sum += f(deviation * t) * std::exp(-t * t / 2) * spacing / std::sqrt(2 * 3.14159265358979323846);
+  }
+  return sum;
+}
+
+/// Smoothness of the drift θ ↦ ∇δF/δq: the interaction of all particles through the outputs (Gauss-Newton term of the
+/// tangent kernel) and the curvature of a single neuron,
 ///
-///     L = β (R² slope² λ_x + R² tail²) + G R curv λ_x + 2λ',
+///     L = β E[c²] E[σ'²] λ_x + β₁ E[(∂c)²] E[σ²] + G √E[c²] sup|σ''| λ_x + 2λ' ,
 ///
-/// β the loss's curvature along bounded neurons, G a bound of mean Σ_j |ℓ_z|, slope and curv the suprema of |σ'| and |σ''|,
-/// tail the derivative of the output weight times sup |σ|. The step is 1/L.
+/// β the loss's curvature along neurons bounded coordinate by coordinate and β₁ along one output, G a bound of mean
+/// Σ_j |ℓ_z|, c the output weight, ∂c its derivative in the tail, λ_x the largest eigenvalue of the inputs' second moment.
+/// Expectations are over N(0, 4·initialVariance), twice as far out as the start: the suprema would count every neuron
+/// as saturated and linear at once, and be some hundred times too careful. The step is 1/L.
 inline Choice auto_step(const Neuron& neuron, const Loss& loss, const DataConstants& data, double ridge,
                         double initialVariance, double measuredGradient) {
-  const ActivationBounds bounds = activation_bounds(neuron.activation);
-  const double scale = neuron.secondLayer == SecondLayer::Parity ? neuron.scale / 3 : neuron.scale;
-  const double spread = initialVariance * data.meanSquare;  // E s² at the start, where σ is not bounded
-  const double value = std::isfinite(bounds.value) ? bounds.value : std::sqrt(spread);
-  const double tail = neuron.secondLayer == SecondLayer::Fixed ? 0 : neuron.secondLayer == SecondLayer::Parity ? 2 : value;
-  // A fixed second layer with k > 1 feeds one output a particle, so that the k outputs do not add up.
+  const double spread = 4 * initialVariance;
+  const auto square = [](double t) { return t * t; };
+  const auto tanhSquare = [](double t) { return std::tanh(t) * std::tanh(t); };
+  const double slope = gaussian_mean(spread * data.meanSquare,
+                                     [&](double s) { return square(activation_derivative(neuron.activation, s)); });
+  const double value = gaussian_mean(spread * data.meanSquare,
+                                     [&](double s) { return square(activation_value(neuron.activation, s)); });
+  const double tailSlope = gaussian_mean(spread, [&](double r) { return square(1 - tanhSquare(r)); });
+  const double R = neuron.scale;
+  double weight = R * R, tail = 0;  // E[c²]; E[(∂c)²] E[σ²]
+  if (neuron.secondLayer == SecondLayer::Bounded) {
+    weight = R * R * gaussian_mean(spread, tanhSquare);
+    tail = R * R * tailSlope * value;
+  } else if (neuron.secondLayer == SecondLayer::Parity) {
+    weight = R * R / 9;
+    tail = 4 * R * R / 9 * tailSlope;
+  }
+  // Fixed output weights with k > 1 feed one output a particle, so that the k outputs do not add up.
   const bool oneOutput = neuron.secondLayer != SecondLayer::Bounded;
-  const double curvature = oneOutput ? loss.smoothness() : loss.box_curvature(neuron.outputs);
-  const double bounded = loss.gradient_bound(oneOutput && loss.kind != LossKind::Softmax ? 1 : neuron.outputs);
-  const double gradient = std::isfinite(bounded) ? std::min(bounded, 1.0) : measuredGradient;
-  const double slope = bounds.slope * bounds.slope * data.largestEigen;
-  const double L = curvature * scale * scale * (slope + tail * tail) +
-                   gradient * scale * bounds.curvature * data.largestEigen + 2 * ridge;
-  return {1 / L, "1/L, L = β R² (slope² λ_x + tail²) + G R curv λ_x + 2λ' with β = " + text(curvature) + ", R = " +
-                     text(scale) + ", slope = " + text(bounds.slope) + ", λ_x = " + text(data.largestEigen) +
-                     ", tail = " + text(tail) + ", G = " + text(gradient) + ", curv = " + text(bounds.curvature)};
+  const double beta = oneOutput ? loss.smoothness() : loss.box_curvature(neuron.outputs);
+  const double bound = loss.gradient_bound(neuron.outputs);
+  const double gradient = std::isfinite(bound) ? std::min(bound, 1.0) : measuredGradient;
+  const double curvature = activation_bounds(neuron.activation).curvature;
+  const double L = beta * weight * slope * data.largestEigen + loss.smoothness() * tail +
+                   gradient * std::sqrt(weight) * curvature * data.largestEigen + 2 * ridge;
+  return {1 / L, "1/L, L = β E[c²] E[σ'²] λ_x + β₁ E[(∂c)²] E[σ²] + G √E[c²] sup|σ''| λ_x + 2λ' with β = " + text(beta) +
+                     ", E[c²] = " + text(weight) + ", E[σ'²] = " + text(slope) + ", λ_x = " + text(data.largestEigen) +
+                     ", β₁ = " + text(loss.smoothness()) + ", E[(∂c)²] E[σ²] = " + text(tail) + ", G = " + text(gradient) +
+                     ", sup|σ''| = " + text(curvature)};
 }
 
 }  // namespace meanfield
