@@ -135,8 +135,8 @@ struct Environment {
   }
 };
 
-/// In C, because the environment may be terminated at any of these calls, and a status can be ignored where an exception
-/// of the C++ wrapper could not be thrown. Returns what the callback threw, nullptr for nothing.
+/// In C, because the environment may be terminated at any of these calls, and a status can be ignored where an
+/// exception of the C++ wrapper could not be thrown. Returns what the callback threw, nullptr for nothing.
 napi_value flush(napi_env env, const Job& job, const std::vector<double>& rows) {
   if (rows.empty() || job.onPoints.IsEmpty()) return nullptr;
   const size_t bytes = rows.size() * sizeof(double);
