@@ -8,7 +8,11 @@ const target = join(root, 'lib/generated/catalogue.ts')
 
 function tsType(field) {
   const base =
-    field.type === 'choice' ? field.choices.map((choice) => `'${choice}'`).join(' | ') : field.type === 'boolean' ? 'boolean' : 'number'
+    field.type === 'choice'
+      ? field.choices.map((choice) => `'${choice}'`).join(' | ')
+      : field.type === 'boolean'
+        ? 'boolean'
+        : 'number'
   return field.auto ? `${base} | 'auto'` : base
 }
 
@@ -18,7 +22,8 @@ function fieldText(field) {
 }
 
 const pascal = (name) => name.replace(/(^|-)(\w)/g, (_, __, letter) => letter.toUpperCase())
-const interfaceText = (name, doc, fields, head = '') => `/** ${doc} */\nexport interface ${name} {\n${head}${fields.map(fieldText).join('')}}\n`
+const interfaceText = (name, doc, fields, head = '') =>
+  `/** ${doc} */\nexport interface ${name} {\n${head}${fields.map(fieldText).join('')}}\n`
 
 function render(catalogue) {
   const parts = ['// Generated from the native catalogue by scripts/generate.mjs. Do not edit.\n']
@@ -37,7 +42,10 @@ function render(catalogue) {
     }
     const names = model.algorithms.map((algorithm) => `'${algorithm.name}'`).join(' | ')
     const all = model.algorithms.map((algorithm) => `${pascal(algorithm.name)}Options`).join(' | ')
-    parts.push(`export type ${name}AlgorithmName = ${names}\n`, `export type ${name}Algorithm = ${name}AlgorithmName | ${all}\n`)
+    parts.push(
+      `export type ${name}AlgorithmName = ${names}\n`,
+      `export type ${name}Algorithm = ${name}AlgorithmName | ${all}\n`,
+    )
   }
   parts.push(interfaceText('RunOptions', 'Options of a run: how long, when to stop, what to record.', catalogue.run))
   parts.push('/** One point of a trace, or of a running fit. */\nexport interface TracePoint {\n')
@@ -51,7 +59,8 @@ main(() => {
   const binding = createRequire(import.meta.url)(join(root, 'build/Release/meanfield.node'))
   const text = render(JSON.parse(binding.catalogue()))
   if (process.argv.includes('--check')) {
-    if (readFileSync(target, 'utf8') !== text) throw new Error("lib/generated/catalogue.ts is stale: run 'npm run generate'.")
+    if (readFileSync(target, 'utf8') !== text)
+      throw new Error("lib/generated/catalogue.ts is stale: run 'npm run generate'.")
     return
   }
   mkdirSync(join(root, 'lib/generated'), { recursive: true })

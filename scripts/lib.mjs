@@ -13,7 +13,8 @@ export const jobs = String(availableParallelism())
 export function run(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options })
   if (result.error) throw new Error(`Cannot run ${command}: ${result.error.message}.`)
-  if (result.status !== 0) throw new Error(`'${command} ${args.join(' ')}' failed with ${result.signal ?? `exit code ${result.status}`}.`)
+  if (result.status !== 0)
+    throw new Error(`'${command} ${args.join(' ')}' failed with ${result.signal ?? `exit code ${result.status}`}.`)
   return result
 }
 
@@ -58,7 +59,8 @@ export function hashFiles(files) {
 /** Does `work` unless the stamp of that name already holds `key` and `outputs` exist. Returns whether it worked. */
 export function once(name, key, outputs, work) {
   const stamp = join(root, 'build/stamps', name)
-  const done = existsSync(stamp) && readFileSync(stamp, 'utf8') === key && outputs.every((file) => existsSync(join(root, file)))
+  const done =
+    existsSync(stamp) && readFileSync(stamp, 'utf8') === key && outputs.every((file) => existsSync(join(root, file)))
   if (done) return false
   work()
   mkdirSync(dirname(stamp), { recursive: true })

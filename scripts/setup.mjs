@@ -20,8 +20,11 @@ export async function setup() {
     ),
   )
   stage('Vendored headers', () =>
-    once('vendor', hashFiles(['native/third_party/vendor.lock.json']), ['native/third_party/eigen', 'native/third_party/doctest'], () =>
-      run(process.execPath, ['scripts/vendor.mjs']),
+    once(
+      'vendor',
+      hashFiles(['native/third_party/vendor.lock.json']),
+      ['native/third_party/eigen', 'native/third_party/doctest'],
+      () => run(process.execPath, ['scripts/vendor.mjs']),
     ),
   )
   stage('Native addon', () =>
@@ -30,8 +33,11 @@ export async function setup() {
     ),
   )
   stage('TypeScript', () =>
-    once('typescript', hashFiles([...filesUnder('lib'), 'tsconfig.json', 'tsconfig.build.json']), ['dist/index.js'], () =>
-      quiet(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']),
+    once(
+      'typescript',
+      hashFiles([...filesUnder('lib'), 'tsconfig.json', 'tsconfig.build.json']),
+      ['dist/index.js'],
+      () => quiet(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']),
     ),
   )
   return JSON.parse(readFileSync('package.json', 'utf8')).version

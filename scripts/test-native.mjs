@@ -1,12 +1,21 @@
 // The native test suite: configured and built without Node, then run. With an argument, under that sanitizer.
-import { join } from 'node:path'
+
 import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { jobs, main, quiet, root } from './lib.mjs'
 
 /** Builds the suite (sanitize: '', 'address' or 'thread') and returns the path of the program. */
 export function buildNativeTests(sanitize = '') {
   const folder = join('build', sanitize === '' ? 'native-tests' : `native-tests-${sanitize}`)
-  quiet('cmake', ['-S', '.', '-B', folder, '-DMEANFIELD_ADDON=OFF', '-DMEANFIELD_TESTS=ON', `-DMEANFIELD_SANITIZE=${sanitize}`])
+  quiet('cmake', [
+    '-S',
+    '.',
+    '-B',
+    folder,
+    '-DMEANFIELD_ADDON=OFF',
+    '-DMEANFIELD_TESTS=ON',
+    `-DMEANFIELD_SANITIZE=${sanitize}`,
+  ])
   quiet('cmake', ['--build', folder, '--parallel', jobs])
   return join(root, folder, 'meanfield_tests')
 }
@@ -16,9 +25,11 @@ export function runNativeTests(sanitize = '') {
   const result = spawnSync(buildNativeTests(sanitize), [], { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 })
   process.stdout.write(result.stdout + result.stderr)
   const summary = /test cases:\s+\d+\s+\|\s+(\d+) passed\s+\|\s+(\d+) failed/.exec(result.stdout)
-  if (!summary) throw new Error(`The native tests ended without a summary (${result.signal ?? `exit code ${result.status}`}).`)
+  if (!summary)
+    throw new Error(`The native tests ended without a summary (${result.signal ?? `exit code ${result.status}`}).`)
   const counts = { passed: Number(summary[1]), failed: Number(summary[2]) }
-  if (result.status !== 0 && counts.failed === 0) throw new Error(`The native tests ended with exit code ${result.status}.`)
+  if (result.status !== 0 && counts.failed === 0)
+    throw new Error(`The native tests ended with exit code ${result.status}.`)
   return counts
 }
 

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { main, root } from './lib.mjs'
-import { runNativeTests } from './test-native.mjs'
 import { setup } from './setup.mjs'
+import { runNativeTests } from './test-native.mjs'
 
 main(async () => {
   await setup()
@@ -29,10 +29,14 @@ main(async () => {
 
   const report = join(root, 'build/jest.json')
   mkdirSync(join(root, 'build'), { recursive: true })
-  spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, ...process.argv.slice(2)], {
-    cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  spawnSync(
+    process.execPath,
+    ['node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, ...process.argv.slice(2)],
+    {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  )
   const jest = JSON.parse(readFileSync(report, 'utf8'))
   // A test file that cannot be loaded has no test of its own to fail.
   add({ passed: jest.numPassedTests, failed: jest.numFailedTests + jest.numRuntimeErrorTestSuites })

@@ -9,6 +9,9 @@ export function checkToolchain() {
   if (!compilers.some(answers)) missing.push('a C++17 compiler')
   if (!answers('cmake')) missing.push('CMake')
   if (missing.length === 0) return
-  const command = process.platform === 'darwin' ? "'xcode-select --install' and 'brew install cmake'" : "'apt-get install g++ make cmake'"
+  const command =
+    process.platform === 'darwin'
+      ? "'xcode-select --install' and 'brew install cmake'"
+      : "'apt-get install g++ make cmake'"
   throw new Error(`Building meanfield needs ${missing.join(' and ')}: install with ${command}.`)
 }

@@ -17,7 +17,9 @@ const lock = JSON.parse(readFileSync(lockFile, 'utf8'))
 function treeChecksum(path) {
   const hash = createHash('sha256')
   const visit = (relative) => {
-    for (const entry of readdirSync(join(path, relative), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of readdirSync(join(path, relative), { withFileTypes: true }).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
       const name = relative === '' ? entry.name : `${relative}/${entry.name}`
       if (entry.isDirectory()) visit(name)
       else hash.update(`${name}\0`).update(readFileSync(join(path, name)))
@@ -44,7 +46,9 @@ function fill(name, entry) {
     try {
       ;({ base, scratch } = fromDebian(entry))
     } catch {
-      throw new Error(`Cannot find ${entry.title}: install it with 'apt-get update && apt-get install ${entry.debian}'.`)
+      throw new Error(
+        `Cannot find ${entry.title}: install it with 'apt-get update && apt-get install ${entry.debian}'.`,
+      )
     }
   }
   for (const [from, to] of Object.entries(entry.copy)) {

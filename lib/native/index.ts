@@ -1,0 +1,32 @@
+/** The native layer with errors turned into classes; nothing above it touches the addon directly. */
+import type { Catalogue, NativeInfo, NativeMatrix } from './binding'
+import { fromNative } from './errors'
+import { binding } from './load'
+
+export type * from './binding'
+export * from './errors'
+export { binding } from './load'
+
+function guarded<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+/** Version, instruction sets, processors and devices, as the addon sees them. */
+export const nativeInfo = (): NativeInfo => guarded(() => binding().info())
+
+let parsed: Catalogue | undefined
+/** Models, algorithms and their options, as declared in C++. */
+export function catalogue(): Catalogue {
+  parsed ??= guarded(() => JSON.parse(binding().catalogue()) as Catalogue)
+  return parsed
+}
+
+/** Leading right singular vectors (count × columns, not centred) and singular values, largest first. */
+export const rightSingularVectors = (
+  matrix: NativeMatrix,
+  count: number,
+): { vectors: Float64Array; values: Float64Array } => guarded(() => binding().rightSingularVectors(matrix, count))
