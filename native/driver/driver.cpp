@@ -27,12 +27,13 @@ constexpr double kExplosion = 1e3;
 /// interval doubled when it is full. Which steps are kept depends on the step count alone.
 class Trace {
  public:
+  explicit Trace(size_t columns) : columns_(columns) {}
   std::vector<double> values;
   int64_t every = 1;
   bool thinning = true;
 
   bool due(int64_t step) const { return step % every == 0; }
-  size_t columns() const { return trace_columns().size(); }
+  size_t columns() const { return columns_; }
   size_t rows() const { return values.size() / columns(); }
   const double* row(size_t index) const { return values.data() + index * columns(); }
   double step_at(size_t index) const { return row(index)[0]; }
@@ -46,18 +47,21 @@ class Trace {
       if (static_cast<int64_t>(step_at(i)) % every == 0) kept.insert(kept.end(), this->row(i), this->row(i) + columns());
     values = std::move(kept);
   }
+
+ private:
+  size_t columns_;
 };
 
-std::vector<double> trace_row(const Method& method, double seconds, const Measurement& m) {
-  return {static_cast<double>(method.steps()), method.passes(), seconds,          m.objective,      m.loss,
-          m.secondMoment,                      m.score,         m.validationLoss, m.validationScore};
+std::vector<double*> numbers(Measurement& m) {
+  return {&m.objective, &m.loss, &m.secondMoment, &m.score, &m.validationLoss, &m.validationScore, &m.dual, &m.gap};
 }
 
 class Loop {
  public:
   Loop(Method& method, const RunPlan& plan, const CancelToken& cancel,
        const std::function<void(const double*)>& onPoint)
-      : method_(method), plan_(plan), options_(plan.options), cancel_(cancel), onPoint_(onPoint) {
+      : method_(method), plan_(plan), options_(plan.options), cancel_(cancel), onPoint_(onPoint),
+        trace_(method.columns().size()) {
     const bool otherBudget = options_.passes || options_.seconds;
     maxSteps_ = options_.steps ? *options_.steps
                                : otherBudget ? std::numeric_limits<int64_t>::max() : method.default_steps();
@@ -107,6 +111,8 @@ class Loop {
         if (trace_.due(method_.steps())) {
           if (lastRecorded_ != method_.steps()) record();
           if (options_.target && last_.objective <= *options_.target) return "target";
+          const std::string finished = method_.finished(last_);
+          if (!finished.empty()) return finished;
           if (stalled()) return "tolerance";
         }
         lastVisited_ = method_.steps();  // last, so that an interrupted visit is made again after resuming
@@ -146,7 +152,7 @@ class Loop {
     if (lastRecorded_ < 0 && resumedFrom_ < 0) firstObjective_ = last_.objective;
     if (last_.objective > kExplosion * (std::fabs(firstObjective_) + 1))
       diverged("the objective rose from " + format_option(firstObjective_) + " to " + format_option(last_.objective));
-    const std::vector<double> row = trace_row(method_, elapsed(), last_);
+    const std::vector<double> row = method_.trace_row(elapsed(), last_);
     lastRecorded_ = method_.steps();
     if (onPoint_) onPoint_(row.data());
     trace_.add(row);
@@ -181,9 +187,7 @@ class Loop {
     writer(lastVisited_);
     writer(trace_.every);
     writer(trace_.values);
-    for (double value : {last_.objective, last_.loss, last_.secondMoment, last_.score, last_.validationLoss,
-                         last_.validationScore})
-      writer(value);
+    for (const double* value : numbers(last_)) writer(*value);
     writer(static_cast<uint64_t>(snapshots_.size()));
     for (const Snapshot& snapshot : snapshots_) {
       writer(snapshot.step);
@@ -202,9 +206,7 @@ class Loop {
     reader(lastVisited_);
     reader(trace_.every);
     reader(trace_.values);
-    for (double* value : {&last_.objective, &last_.loss, &last_.secondMoment, &last_.score, &last_.validationLoss,
-                          &last_.validationScore})
-      reader(*value);
+    for (double* value : numbers(last_)) reader(*value);
     uint64_t count = 0;
     reader(count);
     for (uint64_t i = 0; i < count; ++i) {
@@ -252,6 +254,11 @@ const std::vector<TraceColumn>& trace_columns() {
       {"validationScore", "Accuracy or R² on the validation data; NaN without."},
   };
   return columns;
+}
+
+std::vector<double> Method::trace_row(double seconds, const Measurement& m) const {
+  return {static_cast<double>(steps()), passes(), seconds,          m.objective,      m.loss,
+          m.secondMoment,               m.score,  m.validationLoss, m.validationScore};
 }
 
 RunRecord drive(Method& method, const RunPlan& plan, const CancelToken& cancel,

@@ -1,6 +1,7 @@
 // The one loop around every algorithm: budget, stopping, trace, checkpoint, cancellation, divergence.
 #pragma once
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -13,13 +14,16 @@ namespace meanfield {
 /// What is recorded of the present iterate. Every number in double; NaN where there is none.
 struct Measurement {
   double objective = 0, loss = 0, secondMoment = 0, score = 0, validationLoss = 0, validationScore = 0;
+  double dual = kNone, gap = kNone;  // of models that have a cheap certificate
+  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 };
 
-/// Columns of a trace row, in order; kept in step with `trace_row` in driver.cpp.
+/// Columns of a trace row, in order. Every model begins with step, passes, seconds, objective.
 struct TraceColumn {
   const char* name;
   const char* doc;
 };
+/// Of the mean-field family; kept in step with Method::trace_row in driver.cpp.
 const std::vector<TraceColumn>& trace_columns();
 
 /// An algorithm with its state, ready to be stepped.
@@ -33,10 +37,15 @@ class Method {
   /// Mean loss that the last step started from; not finite once the iterate has exploded.
   virtual double last_loss() const = 0;
   virtual Measurement measure() = 0;
-  /// The present particles, M × p.
-  virtual std::vector<float> particles() const = 0;
+  /// The trace of this model, the columns of the mean-field family unless it says otherwise.
+  virtual const std::vector<TraceColumn>& columns() const { return trace_columns(); }
+  virtual std::vector<double> trace_row(double seconds, const Measurement& m) const;
+  /// Why the run may end at this measurement, for example "gap" when a certificate is small enough; empty: go on.
+  virtual std::string finished(const Measurement&) const { return ""; }
+  /// The present particles, M × p; none for models that are not made of particles.
+  virtual std::vector<float> particles() const { return {}; }
   /// The particles that the algorithm returns; the present ones unless its output rule says otherwise.
-  virtual std::vector<float> result() const = 0;
+  virtual std::vector<float> result() const { return particles(); }
   virtual void interrupt_with(const CancelToken* cancel) = 0;
   /// The whole state, particles included: load(save()) continues bit for bit.
   virtual void save(Writer& writer) const = 0;
