@@ -63,11 +63,22 @@ export function fitScaler(kind: ScalerKind, table: FeatureTable): Scaler {
 }
 
 /**
- * The scaled copy of rows × columns features, computed in float64 and rounded once to float32.
+ * The scaled copy of rows × columns features, in float64, for float32 features rounded once.
  *
  * @throws InvalidDataError when the columns are not those that the scaler was fitted on
  */
-export function applyScaler(scaler: Scaler, features: Float32Array, columns: number): Float32Array {
+export function applyScaler(scaler: Scaler, features: Float32Array, columns: number): Float32Array
+export function applyScaler(scaler: Scaler, features: Float64Array, columns: number): Float64Array
+export function applyScaler(
+  scaler: Scaler,
+  features: Float32Array | Float64Array,
+  columns: number,
+): Float32Array | Float64Array
+export function applyScaler(
+  scaler: Scaler,
+  features: Float32Array | Float64Array,
+  columns: number,
+): Float32Array | Float64Array {
   requireTable(features, columns)
   if (scaler.center.length !== columns) {
     throw new InvalidDataError(
@@ -157,7 +168,7 @@ interface Column {
 const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value)
 const isPositive = (value: unknown): value is number => isFiniteNumber(value) && value > 0
 
-function strided(features: Float32Array, offset: number, stride: number): Column {
+function strided(features: Float32Array | Float64Array, offset: number, stride: number): Column {
   return { length: features.length / stride, at: (i) => features[i * stride + offset] as number }
 }
 
@@ -193,7 +204,7 @@ function rangeMoments(column: Column): TargetScaler {
   return { center: finite ? min : Number.NaN, scale: max > min ? max - min : 1 }
 }
 
-function requireTable(features: Float32Array, columns: number): number {
+function requireTable(features: Float32Array | Float64Array, columns: number): number {
   if (!Number.isSafeInteger(columns) || columns < 1 || features.length % columns !== 0) {
     throw new InvalidDataError(
       `${features.length} features do not fill rows of ${columns} columns; pass rows × columns numbers, row by row`,

@@ -1,0 +1,149 @@
+/** Rows of features with their targets: what models are fitted on and scored against. */
+
+import { createHash } from 'node:crypto'
+import { InvalidDataError } from '../native/errors'
+import { type ArrayOptions, type FeatureInput, fromArrays, type TargetInput } from './arrays'
+import type { Task } from './labels'
+import { allocate, show } from './options'
+import { type SplitOptions, splitRows } from './split'
+import { readTable, type TableOptions } from './table'
+
+/** The parts of a data set; see the members of Dataset of the same names. */
+export interface DatasetParts {
+  features: Float32Array | Float64Array
+  rows: number
+  columns: number
+  targets: Float64Array
+  targetColumns: number
+  classes: readonly string[] | undefined
+  featureNames: readonly string[]
+  targetName: string
+}
+
+/**
+ * A data set that is not changed after it is made. Typed arrays passed in are kept as they are and not copied: whoever
+ * changes them afterwards changes the data set.
+ */
+export class Dataset {
+  /** rows × columns, row by row; finite. */
+  readonly features: Float32Array | Float64Array
+  readonly rows: number
+  readonly columns: number
+  /** Regression: rows × targetColumns numbers, row by row. Classification: an index of `classes` for every row. */
+  readonly targets: Float64Array
+  /** Numbers to predict for each row; 1 for classification. */
+  readonly targetColumns: number
+  readonly task: Task
+  /** The label of every class index; undefined for regression. */
+  readonly classes: readonly string[] | undefined
+  readonly featureNames: readonly string[]
+  readonly targetName: string
+  #hash: string | undefined
+
+  private constructor(parts: DatasetParts) {
+    this.features = parts.features
+    this.rows = parts.rows
+    this.columns = parts.columns
+    this.targets = parts.targets
+    this.targetColumns = parts.targetColumns
+    this.task = parts.classes === undefined ? 'regression' : 'classification'
+    this.classes = parts.classes
+    this.featureNames = parts.featureNames
+    this.targetName = parts.targetName
+  }
+
+  /**
+   * A data set from arrays, which are not changed. A Float32Array or Float64Array of features, and a Float64Array of
+   * regression targets, are kept without a copy; anything else is copied, features to float32 unless `dtype` tells
+   * otherwise.
+   *
+   * Without `task`, texts and booleans are classes. Numbers are classes when all are integers, with 2 to 100 different
+   * values and at least ten rows for each on average; otherwise they are regression targets. The classes are the labels
+   * in the order of their numbers if all are numbers, else of their code points; `classes` gives them in another order.
+   *
+   * @param features rows × columns in a typed array (`columns` defaults to length / number of targets), or an array of
+   * rows
+   * @param targets one for each row, or an array of rows of numbers for regression with several outputs
+   * @throws InvalidDataError naming row and column; InvalidOptionError for an option that is unknown or out of range
+   * @example Dataset.fromArrays([[0, 0], [0, 1], [1, 0], [1, 1]], ['even', 'odd', 'odd', 'even'])
+   */
+  static fromArrays(features: FeatureInput, targets: TargetInput, options: ArrayOptions = {}): Dataset {
+    return new Dataset(fromArrays(features, targets, options))
+  }
+
+  /**
+   * A data set from delimited text, plain or gzip: cells of RFC 4180 in UTF-8, features as numbers. Numbers are read as
+   * the nearest float64, and for float32 features rounded once more. Rows with another number of cells, missing values
+   * (an empty cell, NA, N/A, NaN, null, ?) and texts among features are refused.
+   *
+   * Without `task`, texts are classes, and numbers by the rule of `fromArrays`; texts beside numbers are refused. With
+   * `classes` of a training set, labels get the indices that they have there. A label that reads as a number is that
+   * number.
+   *
+   * @param path CSV or TSV
+   * @throws InvalidDataError naming file, line and column; InvalidOptionError for an option or a column that is unknown
+   * @example const digits = await Dataset.fromCsv('digits.csv.gz', { target: 'label' })
+   */
+  static async fromCsv(path: string, options: TableOptions): Promise<Dataset> {
+    const { targets, ...table } = await readTable(path, options)
+    return new Dataset({ ...table, targets: targets.values, targetColumns: 1, classes: targets.classes })
+  }
+
+  /** SHA-256, in hexadecimal, of shapes, types, values and classes; not of names. Computed when first asked for. */
+  get hash(): string {
+    this.#hash ??= this.#digest()
+    return this.#hash
+  }
+
+  /** Divide the rows at random into a training and a test set; see SplitOptions. Both keep all `classes`. */
+  split(options: SplitOptions): { train: Dataset; test: Dataset } {
+    const { train, test } = splitRows(this.rows, this.task === 'classification' ? this.targets : undefined, options)
+    return { train: this.subset(train), test: this.subset(test) }
+  }
+
+  /**
+   * The data set of the rows with these indices, in this order, copied; an index may come more than once.
+   *
+   * @throws InvalidDataError for no index or one that is no row
+   */
+  subset(rows: ArrayLike<number>): Dataset {
+    const { columns, targetColumns } = this
+    const type = this.features instanceof Float64Array ? Float64Array : Float32Array
+    if (rows.length === 0) {
+      throw new InvalidDataError('there are 0 rows in the subset, expected at least 1; pass some indices')
+    }
+    const features = allocate(type, rows.length * columns)
+    const targets = allocate(Float64Array, rows.length * targetColumns)
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as number
+      if (!Number.isInteger(row) || row < 0 || row >= this.rows) {
+        throw new InvalidDataError(
+          `index ${i} of the subset is ${show(row)}, expected an integer from 0 to ${this.rows - 1}; pass indices of rows`,
+          { index: i },
+        )
+      }
+      for (let j = 0; j < columns; j++) features[i * columns + j] = this.features[row * columns + j] as number
+      for (let j = 0; j < targetColumns; j++) {
+        targets[i * targetColumns + j] = this.targets[row * targetColumns + j] as number
+      }
+    }
+    return new Dataset({ ...this.#parts(), features, targets, rows: rows.length })
+  }
+
+  #parts(): DatasetParts {
+    const { features, rows, columns, targets, targetColumns, classes, featureNames, targetName } = this
+    return { features, rows, columns, targets, targetColumns, classes, featureNames, targetName }
+  }
+
+  #digest(): string {
+    const { rows, columns, targetColumns, task, classes } = this
+    const dtype = this.features instanceof Float64Array ? 'float64' : 'float32'
+    const hash = createHash('sha256')
+    // The text has a fixed form and says how long the values are, so that no two contents have the same bytes.
+    hash.update(`${JSON.stringify([rows, columns, dtype, targetColumns, task, classes ?? null])}\n`)
+    for (const values of [this.features, this.targets]) {
+      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    }
+    return hash.digest('hex')
+  }
+}

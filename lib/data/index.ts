@@ -1,0 +1,19 @@
+/** Data sets: reading, splitting, scaling and generating them. */
+
+export type { ArrayOptions, FeatureInput, TargetInput } from './arrays'
+export { Dataset } from './dataset'
+export type { Task } from './labels'
+export type { Dtype } from './options'
+export type { SplitOptions } from './split'
+export { type FeatureMatrix, type FeatureOptions, readFeatures, type TableOptions } from './table'
+export {
+  applyScaler,
+  applyTargetScaler,
+  type FeatureTable,
+  fitScaler,
+  fitTargetScaler,
+  invertTargetScaler,
+  type Scaler,
+  type ScalerKind,
+  type TargetScaler,
+} from './transforms'
