@@ -15,5 +15,9 @@ export {
   invertTargetScaler,
   type Scaler,
   type ScalerKind,
+  scalerFromJson,
+  scalerToJson,
   type TargetScaler,
+  targetScalerFromJson,
+  targetScalerToJson,
 } from './transforms'
