@@ -44,7 +44,10 @@ export const checks = {
   layers: checkLayers,
   sources: checkSources,
   generated: () => quiet(process.execPath, ['scripts/generate.mjs', '--check']),
-  types: () => quiet(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']),
+  types: () => {
+    for (const config of ['tsconfig.json', 'test/tsconfig.json'])
+      quiet(process.execPath, ['node_modules/typescript/bin/tsc', '-p', config])
+  },
   lint: () => quiet(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '.']),
 }
 

@@ -67,7 +67,7 @@ export interface RunOptions {
   /** Budget in seconds of solving; auto: none. Default "auto". */
   seconds?: number | 'auto'
   /** Stop once the objective is at or below this; auto: never. Default "auto". */
-  target?: number | 'auto'
+  targetObjective?: number | 'auto'
   /** Stop once the objective has not fallen by this fraction of itself over `patience` trace points; 0: never. Default 0. */
   tolerance?: number
   /** Trace points that `tolerance` looks back on. Default 10. */

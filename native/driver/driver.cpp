@@ -110,7 +110,7 @@ class Loop {
         snapshot_if_due();
         if (trace_.due(method_.steps())) {
           if (lastRecorded_ != method_.steps()) record();
-          if (options_.target && last_.objective <= *options_.target) return "target";
+          if (options_.targetObjective && last_.objective <= *options_.targetObjective) return "target";
           const std::string finished = method_.finished(last_);
           if (!finished.empty()) return finished;
           if (stalled()) return "tolerance";

@@ -8,7 +8,7 @@ struct RunOptions {
   Auto<int64_t> steps;
   Auto<double> passes;
   Auto<double> seconds;
-  Auto<double> target;
+  Auto<double> targetObjective;
   double tolerance = 0;
   int64_t patience = 10;
   Auto<int64_t> traceEvery;
@@ -27,7 +27,7 @@ struct RunOptions {
             .number("passes", "", &RunOptions::passes, above(0),
                     "Budget in data passes: gradient evaluations per particle divided by n; auto: none.")
             .number("seconds", "", &RunOptions::seconds, above(0), "Budget in seconds of solving; auto: none.")
-            .number("target", "", &RunOptions::target, {}, "Stop once the objective is at or below this; auto: never.")
+            .number("targetObjective", "", &RunOptions::targetObjective, {}, "Stop once the objective is at or below this; auto: never.")
             .number("tolerance", "", &RunOptions::tolerance, at_least(0),
                     "Stop once the objective has not fallen by this fraction of itself over `patience` trace points; "
                     "0: never.")

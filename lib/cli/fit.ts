@@ -1,0 +1,160 @@
+/** `meanfield fit MODEL`: train a model on a file, print its scores and its certificate, save it. */
+import { Command } from 'commander'
+import type { Catalogue, ModelEntry, OptionField } from '../native/binding'
+import { addDataFlags, type DataOptions, loadData } from './data-flags'
+import { exitCodes } from './exit'
+import { addCatalogueFlags } from './flags'
+import { onInterrupt } from './interrupt'
+import { note, print, printJson, startProgress } from './output'
+
+interface FitFlags extends DataOptions {
+  scale: 'standard' | 'minmax' | 'none'
+  scaleTargets: boolean
+  device: string
+  out?: string
+  checkpoint?: string
+  resume?: string
+  json?: boolean
+}
+
+/** The subcommands have the options of the native catalogue as flags; `withModels` is false where it must not be asked. */
+export function fitCommand(withModels: boolean): Command {
+  const fit = new Command('fit').description('Train a model on a file: mean-field.')
+  return withModels ? fit.addCommand(meanFieldCommand()) : fit
+}
+
+function meanFieldCommand(): Command {
+  const command = new Command('mean-field').description(
+    'Train a mean-field two-layer network. The data alone are enough: every other flag has a default for ordinary data of any scale.',
+  )
+  addDataFlags(command)
+    .option('--scale <kind>', 'standard (mean 0, deviation 1), minmax ([0, 1]) or none.', 'standard')
+    .option('--no-scale-targets', 'Leave regression targets in their own units for training.')
+    .option('--device <name>', 'auto, cpu, cuda or cuda:N.', 'auto')
+    .option('--out <file>', 'Save the fitted network here (safetensors).')
+    .option('--checkpoint <file>', 'Write checkpoints here; after Ctrl-C the run can go on from it.')
+    .option('--resume <file>', 'Continue from this checkpoint: same data, options and seed.')
+    .option('--json', 'Print one JSON document and nothing else.')
+    .addHelpText(
+      'after',
+      `
+Exits with 75 when it was interrupted.
+
+Example:
+  $ meanfield fit mean-field --data data/digits.csv.gz --target label --holdout 0.25 --seed 1 --out digits.safetensors`,
+    )
+  const { catalogue } = require('../native') as typeof import('../native')
+  const entries = catalogue()
+  const flags = addCatalogueFlags(command, fittable(entries), entries)
+  return command.action(async (options: FitFlags) => {
+    process.exitCode = await fitMeanField(options, flags.collect(command))
+  })
+}
+
+/** What can be said on the command line: the number of outputs follows from the data, and so does the loss by default. */
+function fittable(catalogue: Catalogue): ModelEntry {
+  const model = catalogue.models.find(({ name }) => name === 'mean-field') as ModelEntry
+  const options = model.options.flatMap((field): OptionField[] => {
+    if (field.name === 'outputs') return []
+    return field.name === 'loss'
+      ? [{ ...field, auto: true, default: 'auto', doc: `${field.doc} auto: by the target.` }]
+      : [field]
+  })
+  return { ...model, options }
+}
+
+async function fitMeanField(
+  options: FitFlags,
+  { model, algorithm, run }: ReturnType<ReturnType<typeof addCatalogueFlags>['collect']>,
+): Promise<number> {
+  const { MeanFieldNetwork } = await import('../models')
+  const json = options.json === true
+  const seed = Number(run.seed ?? 0)
+  const { train, test, seconds: load } = await loadData(options, seed)
+  const { scale, scaleTargets, device, out, checkpoint, resume } = options
+  const net = new MeanFieldNetwork({
+    ...model,
+    scale,
+    scaleTargets,
+    algorithm: { name: algorithm.name, ...algorithm.options } as never,
+  })
+  const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
+  const progress = startProgress(algorithm.name, json)
+  try {
+    const fitting = net.fit(train, {
+      ...run,
+      device: device as 'auto',
+      signal: interrupt.signal,
+      ...(checkpoint !== undefined && { checkpoint }),
+      ...(resume !== undefined && { resume }),
+    })
+    const end = budget(run)
+    for await (const point of fitting)
+      progress.update(end(point), `objective ${point.objective.toPrecision(4)}, step ${point.step}`)
+    const fitted = await fitting
+    progress.stop()
+    const scores = { train: await net.score(train), ...(test && { test: await net.score(test) }) }
+    if (out !== undefined) await net.save(out)
+    const { trace: _, snapshots: __, seconds, ...rest } = fitted
+    const document = { ...rest, seconds: { load, ...seconds }, scores, ...(out !== undefined && { file: out }) }
+    if (json) printJson(document)
+    else describe(document)
+    if (fitted.stop !== 'aborted') return exitCodes.done
+    if (!json && checkpoint !== undefined) note(`interrupted; go on with --resume ${checkpoint}`)
+    return exitCodes.interrupted
+  } finally {
+    progress.stop()
+    interrupt.release()
+  }
+}
+
+/** Fraction of the budget that a point has used. */
+function budget(
+  run: Record<string, unknown>,
+): (point: { step: number; passes: number; seconds: number }) => number | undefined {
+  const names = { steps: 'step', passes: 'passes', seconds: 'seconds' } as const
+  const given = Object.entries(names).filter(([option]) => typeof run[option] === 'number')
+  if (given.length === 0) return () => undefined
+  return (point) => Math.max(...given.map(([option, column]) => point[column] / Number(run[option])))
+}
+
+type Document = Omit<import('../models').MeanFieldFit, 'trace' | 'snapshots' | 'seconds'> & {
+  seconds: Record<string, number>
+  scores: { train: import('../models').Scores; test?: import('../models').Scores }
+  file?: string
+}
+
+function describe(fit: Document): void {
+  const { formatNumber, formatSeconds } = require('../report') as typeof import('../report')
+  const row = (name: string, words: string) => print(`${name.padEnd(24)}${words}`)
+  const { certificate } = fit
+  row(
+    'algorithm',
+    `${fit.algorithm.name}, ${fit.steps} steps (${formatNumber(fit.passes)} passes), stopped by ${fit.stop}`,
+  )
+  row('objective', `${formatNumber(fit.objective)} (mean loss ${formatNumber(fit.loss)})`)
+  if (certificate) {
+    row(
+      'certificate',
+      `primal ${formatNumber(certificate.primal)}, dual ${formatNumber(certificate.dual)}, gap ${formatNumber(certificate.gap)} ± ${formatNumber(certificate.standardError)}`,
+    )
+    if (!certificate.trusted) row('', `not to be relied on: ${certificate.words}`)
+  }
+  for (const [name, scores] of Object.entries(fit.scores))
+    row(
+      name,
+      Object.entries(scores)
+        .map(([score, value]) => `${score} ${formatNumber(value)}`)
+        .join(', '),
+    )
+  for (const [name, { value, why }] of Object.entries(fit.chosen))
+    row(`${name} (auto)`, `${typeof value === 'number' ? formatNumber(value) : value}: ${why}`)
+  row(
+    'seconds',
+    Object.entries(fit.seconds)
+      .map(([part, value]) => `${part} ${formatSeconds(value)}`)
+      .join(', '),
+  )
+  row('ran on', `${fit.device} (${fit.isa}), ${fit.threads} thread${fit.threads === 1 ? '' : 's'}, seed ${fit.seed}`)
+  if (fit.file) row('saved', fit.file)
+}

@@ -1,0 +1,63 @@
+/** `meanfield predict MODEL`: the outputs of a saved model for the rows of a file, as CSV or JSON. */
+import { writeFile } from 'node:fs/promises'
+import { Command } from 'commander'
+import { csvOptions } from './data-flags'
+import { onInterrupt } from './interrupt'
+import { note, print, printJson } from './output'
+
+interface PredictFlags {
+  data: string
+  header: boolean
+  delimiter?: string
+  out?: string
+  json?: boolean
+}
+
+export function predictCommand(): Command {
+  return new Command('predict')
+    .description('Predict the rows of a file with a saved model: a class and its outputs, or the target, for each row.')
+    .argument('<model>', 'file written by fit --out')
+    .requiredOption('--data <file>', 'Rows with the columns that the model was fitted on; others are not looked at.')
+    .option('--no-header', 'The first line is data, not the names of the columns.')
+    .option('--delimiter <character>', "What separates the columns; default: a comma, a tab for '.tsv'.")
+    .option('--out <file>', 'Write the CSV here instead of to standard output.')
+    .option('--json', 'Print one JSON document and nothing else.')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ meanfield predict digits.safetensors --data data/digits.csv.gz --out predictions.csv`,
+    )
+    .action(async (model: string, options: PredictFlags) => predict(model, options))
+}
+
+async function predict(model: string, options: PredictFlags): Promise<void> {
+  const { MeanFieldNetwork } = await import('../models')
+  const { readFeatures } = await import('../data')
+  const net = await MeanFieldNetwork.load(model)
+  const rows = await readFeatures(options.data, { ...csvOptions(options), features: net.featureNames })
+  const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
+  try {
+    const outputs = await net.predict(rows, { signal: interrupt.signal })
+    const k = rows.rows === 0 ? 1 : outputs.length / rows.rows
+    const labels = net.classes ? await net.predictClasses(rows, { signal: interrupt.signal }) : undefined
+    const header = k === 1 ? ['output'] : Array.from({ length: k }, (_, j) => `output ${net.classes?.[j] ?? j}`)
+    const row = (i: number) => Array.from(outputs.subarray(i * k, (i + 1) * k))
+    if (options.json) {
+      const predictions = Array.from({ length: rows.rows }, (_, i) => ({
+        ...(labels && { class: labels[i] }),
+        outputs: row(i),
+      }))
+      return printJson({ model, rows: rows.rows, outputs: header, predictions })
+    }
+    const { csvField } = await import('../report')
+    const lines = [[...(labels ? ['class'] : []), ...header].map(csvField).join(',')]
+    for (let i = 0; i < rows.rows; i++)
+      lines.push([...(labels ? [csvField(labels[i] as string)] : []), ...row(i)].join(','))
+    if (options.out === undefined) return print(lines.join('\n'))
+    await writeFile(options.out, `${lines.join('\n')}\n`)
+    note(`${rows.rows} rows: ${options.out}`)
+  } finally {
+    interrupt.release()
+  }
+}

@@ -1,0 +1,47 @@
+/** A fitted model as a file: tensors, and in the metadata what else predictions need, as JSON. */
+import { InvalidDataError } from '../native'
+import { type Preparation, preparationFromJson, preparationToJson } from './preparation'
+import { readTensors, type Tensor, writeTensors } from './safetensors'
+
+export interface SavedModel {
+  /** Name of the model as on the command line, for example `mean-field`. */
+  model: string
+  preparation: Preparation
+  /** What only that model understands. */
+  settings: Record<string, unknown>
+  tensors: Map<string, Tensor>
+}
+
+const format = 'meanfield 1'
+
+export async function writeModel(path: string, { model, preparation, settings, tensors }: SavedModel): Promise<void> {
+  const metadata = new Map([
+    ['format', format],
+    ['model', model],
+    ['preparation', JSON.stringify(preparationToJson(preparation))],
+    ['settings', JSON.stringify(settings)],
+  ])
+  await writeTensors(path, { metadata, tensors })
+}
+
+export async function readModel(path: string): Promise<SavedModel> {
+  const { metadata, tensors } = await readTensors(path)
+  const found = metadata.get('format')
+  if (found !== format)
+    throw new InvalidDataError(
+      found?.startsWith('meanfield ')
+        ? `'${path}' is in the format '${found}'; this version reads '${format}'. Use the version that wrote it, or fit again.`
+        : `'${path}' is not a model of this package.`,
+      { path },
+    )
+  try {
+    return {
+      model: metadata.get('model') ?? '',
+      preparation: preparationFromJson(JSON.parse(metadata.get('preparation') ?? '')),
+      settings: JSON.parse(metadata.get('settings') ?? ''),
+      tensors,
+    }
+  } catch (error) {
+    throw new InvalidDataError(`'${path}' is damaged: ${(error as Error).message}`, { path }, { cause: error })
+  }
+}

@@ -1,0 +1,9 @@
+/** Every published experiment that can be run, in the order of `--all`. */
+import { alignment } from './alignment'
+import { digits } from './digits'
+import type { Experiment } from './experiment'
+
+export const experiments: readonly Experiment[] = [digits, alignment]
+
+export { atLeast, atMost, type Claim } from './claim'
+export { type Context, type Experiment, type Findings, type Reproduction, runExperiment } from './experiment'
