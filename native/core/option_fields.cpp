@@ -10,6 +10,10 @@ namespace {
 
 std::string number_text(double value) {
   char text[40];
+  if (value == std::floor(value) && std::fabs(value) < 1e15) {  // 10, not 1e+01
+    std::snprintf(text, sizeof text, "%.0f", value);
+    return text;
+  }
   std::snprintf(text, sizeof text, "%.17g", value);
   // The shortest text that reads back as the same number.
   for (int digits = 1; digits < 17; ++digits) {

@@ -10,11 +10,36 @@
 
 namespace meanfield {
 
-ThreadPool::ThreadPool(int threads) {
-  for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+namespace {
+
+/// The tasks that the present thread is inside of, innermost first.
+struct Inside {
+  const ThreadPool* pool;
+  int worker;
+  const Inside* outer;
+};
+thread_local const Inside* innermost = nullptr;
+
+const Inside* inside(const ThreadPool* pool) {
+  const Inside* at = innermost;
+  while (at && at->pool != pool) at = at->outer;
+  return at;
 }
 
-ThreadPool::~ThreadPool() {
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  try {
+    for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  } catch (...) {  // the system has no more threads: those that did start must end before the exception leaves
+    close();
+    throw;
+  }
+}
+
+ThreadPool::~ThreadPool() { close(); }
+
+void ThreadPool::close() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;
@@ -24,20 +49,23 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::drain(int worker) {
+  const Inside here{this, worker, innermost};
+  innermost = &here;
   for (;;) {
-    if (cancel_ && cancel_->cancelled()) return;
+    if (cancel_ && cancel_->cancelled()) break;
     const int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
-    if (index >= count_) return;
+    if (index >= count_) break;
     try {
       (*task_)(index, worker);
     } catch (...) {
       std::lock_guard<std::mutex> lock(mutex_);
       if (!error_) error_ = std::current_exception();
       next_.store(count_, std::memory_order_relaxed);
-      return;
+      break;
     }
     finished_.fetch_add(1, std::memory_order_relaxed);
   }
+  innermost = here.outer;
 }
 
 void ThreadPool::work(int worker) {
@@ -56,6 +84,13 @@ void ThreadPool::work(int worker) {
 }
 
 bool ThreadPool::run(int64_t count, const std::function<void(int64_t, int)>& task, const CancelToken* cancel) {
+  if (const Inside* here = inside(this)) {
+    for (int64_t index = 0; index < count; ++index) {
+      if (cancel && cancel->cancelled()) return false;
+      task(index, here->worker);
+    }
+    return true;
+  }
   task_ = &task;
   cancel_ = cancel;
   count_ = count;

@@ -26,13 +26,15 @@ class ThreadPool {
 
   /// Runs task(index, worker) for index in [0, count); worker in [0, threads()) names the scratch memory to use.
   /// Returns false when `cancel` was raised before every task had run. The first exception thrown by a task ends the
-  /// loop and is thrown again here.
+  /// loop and is thrown again here. A pool serves one caller at a time; called from inside one of its own tasks, it runs
+  /// the inner loop on that task's thread, under that task's worker number.
   bool run(int64_t count, const std::function<void(int64_t, int)>& task, const CancelToken* cancel = nullptr);
 
   /// Σ task(index) over [0, count), added in the order of index.
   double sum(int64_t count, const std::function<double(int64_t)>& task);
 
  private:
+  void close();
   void work(int worker);
   void drain(int worker);
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <sstream>
@@ -20,19 +21,22 @@ constexpr size_t kChecksum = sizeof(uint64_t);
   throw Error(ErrorCode::Checkpoint, "checkpoint '" + path + "' " + why);
 }
 
-void write_all(int file, const char* bytes, size_t count, const std::string& path) {
+/// False, with errno set, when not all could be written.
+bool write_all(int file, const char* bytes, size_t count) {
   while (count > 0) {
     const ssize_t written = ::write(file, bytes, count);
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      const std::string reason = std::strerror(errno);
-      ::close(file);
-      ::unlink(path.c_str());
-      refuse(path, "could not be written: " + reason + ". Free some space or choose another place.");
-    }
+    if (written <= 0) return false;
     bytes += written;
     count -= static_cast<size_t>(written);
   }
+  return true;
+}
+
+/// A name beside `path` that no other thread or process of this machine writes to.
+std::string temporary_name(const std::string& path) {
+  static std::atomic<unsigned> count{0};
+  return path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
 }
 
 std::string folder_of(const std::string& path) {
@@ -77,18 +81,21 @@ void write_checkpoint(const std::string& path, const std::string& identity, cons
   file.buffer.insert(file.buffer.end(), payload.begin(), payload.end());
   file(fingerprint(file.buffer.data(), file.buffer.size()));
 
-  const std::string temporary = path + ".tmp-" + std::to_string(::getpid());
+  const std::string temporary = temporary_name(path);
   const int handle = ::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
   if (handle < 0)
     refuse(path, std::string("could not be created: ") + std::strerror(errno) + ". Does its folder exist?");
-  write_all(handle, file.buffer.data(), file.buffer.size(), temporary);
-  const bool synced = ::fsync(handle) == 0;
-  ::close(handle);
-  if (!synced || ::rename(temporary.c_str(), path.c_str()) != 0) {
+  const auto give_up = [&](const std::string& what, const std::string& remedy) {
     const std::string reason = std::strerror(errno);
     ::unlink(temporary.c_str());
-    refuse(path, "could not be put in place: " + reason + ".");
-  }
+    refuse(path, what + ": " + reason + ". " + remedy);
+  };
+  const bool written = write_all(handle, file.buffer.data(), file.buffer.size()) && ::fsync(handle) == 0;
+  const int failure = errno;
+  const bool closed = ::close(handle) == 0;
+  if (!written) errno = failure;
+  if (!written || !closed) give_up("could not be written", "Free some space or choose another place.");
+  if (::rename(temporary.c_str(), path.c_str()) != 0) give_up("could not be put in place", "Choose another place.");
   // The name itself must survive a power cut too.
   const int folder = ::open(folder_of(path).c_str(), O_RDONLY | O_CLOEXEC);
   if (folder >= 0) {
@@ -99,21 +106,22 @@ void write_checkpoint(const std::string& path, const std::string& identity, cons
 
 Reader read_checkpoint(const std::string& path, const std::string& identity) {
   FILE* file = std::fopen(path.c_str(), "rb");
-  if (!file) refuse(path, std::string("could not be opened: ") + std::strerror(errno) + ".");
+  if (!file) refuse(path, std::string("could not be opened: ") + std::strerror(errno) + ". Check its name, or start anew.");
   struct stat status;
   if (::fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode)) {
     std::fclose(file);
-    refuse(path, "is not a file.");
+    refuse(path, "is not a file. Name the checkpoint itself.");
   }
   std::vector<char> bytes(static_cast<size_t>(status.st_size));
   const size_t got = std::fread(bytes.data(), 1, bytes.size(), file);
   std::fclose(file);
-  if (got != bytes.size()) refuse(path, "could not be read to its end.");
-  if (bytes.size() < kHeader + kChecksum || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0)
-    refuse(path, "is not a meanfield checkpoint of this version.");
+  if (got != bytes.size()) refuse(path, "could not be read to its end. Use an older one or start anew.");
+  if (bytes.size() < sizeof kMagic || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0)
+    refuse(path, "is not a meanfield checkpoint of this version. Name another file or start anew.");
   uint64_t length = 0, checksum = 0;
-  std::memcpy(&length, bytes.data() + sizeof kMagic, sizeof length);
-  if (length != bytes.size() - kHeader - kChecksum)
+  const bool headed = bytes.size() >= kHeader + kChecksum;
+  if (headed) std::memcpy(&length, bytes.data() + sizeof kMagic, sizeof length);
+  if (!headed || length != bytes.size() - kHeader - kChecksum)
     refuse(path, "is torn: " + std::to_string(bytes.size()) + " bytes. Use an older one or start anew.");
   std::memcpy(&checksum, bytes.data() + bytes.size() - kChecksum, kChecksum);
   if (checksum != fingerprint(bytes.data(), bytes.size() - kChecksum))

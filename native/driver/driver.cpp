@@ -84,10 +84,13 @@ class Loop {
       stop_ = "cancelled";
     }
     method_.interrupt_with(nullptr);
-    if (stop_ != "cancelled" && lastRecorded_ != method_.steps()) record();
     // Measured after cancellation too, when nothing was ever recorded: a result always has an objective.
     if (lastRecorded_ < 0) record();
+    // The row that closes the trace is not in the checkpoint: continued with a larger budget, the run has no such row.
+    std::vector<double> closing;
+    if (stop_ != "cancelled" && lastRecorded_ != method_.steps()) closing = measured_row();
     if (!plan_.checkpoint.empty()) save();
+    trace_.values.insert(trace_.values.end(), closing.begin(), closing.end());
     RunRecord result;
     result.seconds = elapsed();
     result.trace = std::move(trace_.values);
@@ -147,15 +150,21 @@ class Loop {
   }
 
   void record() {
+    const std::vector<double> row = measured_row();
+    lastRecorded_ = method_.steps();
+    trace_.add(row);
+  }
+
+  /// Measures the present iterate and passes its row on.
+  std::vector<double> measured_row() {
     last_ = method_.measure();
     if (!std::isfinite(last_.objective)) diverged("the objective is not finite");
     if (lastRecorded_ < 0 && resumedFrom_ < 0) firstObjective_ = last_.objective;
     if (last_.objective > kExplosion * (std::fabs(firstObjective_) + 1))
       diverged("the objective rose from " + format_option(firstObjective_) + " to " + format_option(last_.objective));
     const std::vector<double> row = method_.trace_row(elapsed(), last_);
-    lastRecorded_ = method_.steps();
     if (onPoint_) onPoint_(row.data());
-    trace_.add(row);
+    return row;
   }
 
   /// The objective has not fallen by the fraction `tolerance` over the last `patience` trace points.

@@ -42,15 +42,16 @@ inline Choice auto_ridge(const NetworkOptions& options, const DataConstants& dat
                                                 text(data.meanSquare) + ", λ = " + text(options.entropy)};
 }
 
-/// E f(t) for t ~ N(0, variance), by the trapezoid rule over ±8 standard deviations (spectrally accurate for these f).
+/// E f(t) for t ~ N(0, variance), by the midpoint rule over ±8 standard deviations: spectrally accurate for smooth f, and
+/// no node at 0, where the ReLU jumps.
 template <class F>
 double gaussian_mean(double variance, F f) {
   constexpr int kPoints = 256;
   constexpr double kReach = 8;
   const double spacing = 2 * kReach / kPoints, deviation = std::sqrt(variance);
   double sum = 0;
-  for (int i = 0; i <= kPoints; ++i) {
-    const double t = -kReach + i * spacing;
+  for (int i = 0; i < kPoints; ++i) {
+    const double t = -kReach + (i + 0.5) * spacing;
     sum += f(deviation * t) * std::exp(-t * t / 2) * spacing / std::sqrt(2 * 3.14159265358979323846);
   }
   return sum;
@@ -59,10 +60,11 @@ double gaussian_mean(double variance, F f) {
 /// Smoothness of the drift θ ↦ ∇δF/δq: the interaction of all particles through the outputs (Gauss-Newton term of the
 /// tangent kernel) and the curvature of a single neuron,
 ///
-///     L = β E[c²] E[σ'²] λ_x + β₁ E[(∂c)²] E[σ²] + G √E[c²] sup|σ''| λ_x + 2λ' ,
+///     L = β E[c²] E[σ'²] λ_x + β₁ E[(∂c)²] E[σ²] + G max{√E[c²] sup|σ''| λ_x, sup|e''|} + 2λ' ,
 ///
 /// β the loss's curvature along neurons bounded coordinate by coordinate and β₁ along one output, G a bound of mean
-/// Σ_j |ℓ_z|, c the output weight, ∂c its derivative in the tail, λ_x the largest eigenvalue of the inputs' second moment.
+/// Σ_j |ℓ_z|, c the output weight, ∂c its derivative in the tail, e the parity neuron's own term in u (of which σ does not
+/// depend: the Hessian of a neuron has two blocks), λ_x the largest eigenvalue of the inputs' second moment.
 /// Expectations are over N(0, 4·initialVariance), twice as far out as the start: the suprema would count every neuron
 /// as saturated and linear at once, and be some hundred times too careful. The step is 1/L.
 inline Choice auto_step(const Neuron& neuron, const Loss& loss, const DataConstants& data, double ridge,
@@ -76,13 +78,14 @@ inline Choice auto_step(const Neuron& neuron, const Loss& loss, const DataConsta
                                      [&](double s) { return square(activation_value(neuron.activation, s)); });
   const double tailSlope = gaussian_mean(spread, [&](double r) { return square(1 - tanhSquare(r)); });
   const double R = neuron.scale;
-  double weight = R * R, tail = 0;  // E[c²]; E[(∂c)²] E[σ²]
+  double weight = R * R, tail = 0, bend = 0;  // E[c²]; E[(∂c)²] E[σ²]; sup|e''|
   if (neuron.secondLayer == SecondLayer::Bounded) {
     weight = R * R * gaussian_mean(spread, tanhSquare);
     tail = R * R * tailSlope * value;
   } else if (neuron.secondLayer == SecondLayer::Parity) {
     weight = R * R / 9;
     tail = 4 * R * R / 9 * tailSlope;
+    bend = 2 * R / 3 * activation_bounds(Activation::Tanh).curvature;
   }
   // Fixed output weights with k > 1 feed one output a particle, so that the k outputs do not add up.
   const bool oneOutput = neuron.secondLayer != SecondLayer::Bounded;
@@ -91,11 +94,12 @@ inline Choice auto_step(const Neuron& neuron, const Loss& loss, const DataConsta
   const double gradient = std::isfinite(bound) ? std::min(bound, 1.0) : measuredGradient;
   const double curvature = activation_bounds(neuron.activation).curvature;
   const double L = beta * weight * slope * data.largestEigen + loss.smoothness() * tail +
-                   gradient * std::sqrt(weight) * curvature * data.largestEigen + 2 * ridge;
-  return {1 / L, "1/L, L = β E[c²] E[σ'²] λ_x + β₁ E[(∂c)²] E[σ²] + G √E[c²] sup|σ''| λ_x + 2λ' with β = " + text(beta) +
+                   gradient * std::max(std::sqrt(weight) * curvature * data.largestEigen, bend) + 2 * ridge;
+  return {1 / L, "1/L, L = β E[c²] E[σ'²] λ_x + β₁ E[(∂c)²] E[σ²] + G max{√E[c²] sup|σ''| λ_x, sup|e''|} + 2λ' with β = " +
+                     text(beta) +
                      ", E[c²] = " + text(weight) + ", E[σ'²] = " + text(slope) + ", λ_x = " + text(data.largestEigen) +
                      ", β₁ = " + text(loss.smoothness()) + ", E[(∂c)²] E[σ²] = " + text(tail) + ", G = " + text(gradient) +
-                     ", sup|σ''| = " + text(curvature)};
+                     ", sup|σ''| = " + text(curvature) + (bend > 0 ? ", sup|e''| = " + text(bend) : "")};
 }
 
 }  // namespace meanfield
