@@ -31,7 +31,14 @@ function treeChecksum(path) {
 
 function fromDebian(entry) {
   const scratch = mkdtempSync(join(tmpdir(), 'meanfield-vendor-'))
-  execFileSync('apt-get', ['download', entry.debian], { cwd: scratch, stdio: ['ignore', 'ignore', 'inherit'] })
+  const apt = (...args) =>
+    execFileSync('apt-get', ['-q', '-o', 'APT::Sandbox::User=root', ...args], { cwd: scratch, stdio: 'ignore' })
+  try {
+    apt('download', entry.debian)
+  } catch {
+    apt('update') // a new machine has no package lists yet; needs root
+    apt('download', entry.debian)
+  }
   const archive = readdirSync(scratch).find((name) => name.endsWith('.deb'))
   execFileSync('dpkg', ['-x', archive, 'unpacked'], { cwd: scratch })
   return { base: join(scratch, 'unpacked'), scratch }
