@@ -5,12 +5,16 @@
 
 #include "native/mean_field/dual_averaging.h"
 #include "native/mean_field/langevin.h"
+#include "native/mean_field/sgd_langevin.h"
+#include "native/mean_field/svrg_langevin.h"
 
 namespace meanfield {
 
 const std::vector<MeanFieldAlgorithm>& mean_field_algorithms() {
   static const std::vector<MeanFieldAlgorithm> algorithms = {
       mean_field_algorithm<Langevin>(),
+      mean_field_algorithm<SgdLangevin>(),
+      mean_field_algorithm<SvrgLangevin>(),
       mean_field_algorithm<DualAveraging>(),
   };
   return algorithms;

@@ -37,6 +37,28 @@ export interface LangevinOptions {
   noise?: boolean
 }
 
+/** Mean-field Langevin dynamics with stochastic gradients. Suzuki, Wu, Nitanda, NeurIPS 2023, arXiv 2306.07221. */
+export interface SgdLangevinOptions {
+  name: 'sgd-langevin'
+  /** Step size in the master objective's units; auto: 1/L. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Rows of each stochastic gradient, drawn without replacement; auto: ⌈√n⌉. (B) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Draw the noise; false is plain stochastic gradient descent, a control without certificate. Default true. */
+  noise?: boolean
+}
+
+/** Mean-field Langevin dynamics with variance-reduced gradients. Suzuki, Wu, Nitanda, NeurIPS 2023, arXiv 2306.07221. */
+export interface SvrgLangevinOptions {
+  name: 'svrg-langevin'
+  /** Step size in the master objective's units; auto: 1/L. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Rows of each stochastic gradient, drawn without replacement; auto: ⌈√n⌉. (B) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Steps from one full gradient to the next; 1 is langevin; auto: ⌈n/B⌉. (m) Default "auto". */
+  anchorInterval?: number | 'auto'
+}
+
 /** Particle dual averaging, finite-sum form. Nitanda, Wu, Suzuki, NeurIPS 2021, arXiv 2012.15477, Algorithm 1. */
 export interface DualAveragingOptions {
   name: 'dual-averaging'
@@ -54,9 +76,9 @@ export interface DualAveragingOptions {
   output?: 'last' | 'random'
 }
 
-export type MeanFieldAlgorithmName = 'langevin' | 'dual-averaging'
+export type MeanFieldAlgorithmName = 'langevin' | 'sgd-langevin' | 'svrg-langevin' | 'dual-averaging'
 
-export type MeanFieldAlgorithm = MeanFieldAlgorithmName | LangevinOptions | DualAveragingOptions
+export type MeanFieldAlgorithm = MeanFieldAlgorithmName | LangevinOptions | SgdLangevinOptions | SvrgLangevinOptions | DualAveragingOptions
 
 /** Options of a run: how long, when to stop, what to record. */
 export interface RunOptions {

@@ -10,7 +10,8 @@
 namespace meanfield {
 
 /// What a random number is for. Streams never share a counter. Values are part of the checkpoint format.
-enum class Stream : uint32_t { Init = 0, Noise = 1, Minibatch = 2, Restart = 3, Certificate = 4, Output = 5 };
+enum class Stream : uint32_t { Init = 0, Noise = 1, Minibatch = 2, Restart = 3, Certificate = 4, Output = 5, Velocity = 6,
+                               Coordinate = 7, Accept = 8, Reservoir = 9, Labels = 10 };
 
 struct PhiloxWords {
   uint32_t word[4];

@@ -1,5 +1,6 @@
 // A network on a backend: owns it, and turns status codes into typed errors.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ class Network {
 
   const NetworkShape& shape() const { return shape_; }
   const char* isa() const { return backend_->isa; }
+  /// An empty network of another shape on the same backend.
+  std::unique_ptr<Network> alike(const NetworkShape& shape) const { return std::make_unique<Network>(backend_, shape); }
   /// Operations poll this token from now on and throw Cancelled once it is raised; nullptr: they always finish.
   void interrupt_with(const CancelToken* cancel) { cancel_ = cancel; }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "native/mean_field/network_options.h"
 
@@ -18,6 +20,13 @@ struct DataConstants {
 /// Value with the formula that gave it.
 struct Choice {
   double value;
+  std::string why;
+};
+
+/// A value that was left to 'auto', with the formula that gave it.
+struct Chosen {
+  std::string name;
+  OptionValue value;
   std::string why;
 };
 
@@ -101,5 +110,44 @@ inline Choice auto_step(const Neuron& neuron, const Loss& loss, const DataConsta
                      ", β₁ = " + text(loss.smoothness()) + ", E[(∂c)²] E[σ²] = " + text(tail) + ", G = " + text(gradient) +
                      ", sup|σ''| = " + text(curvature) + (bend > 0 ? ", sup|e''| = " + text(bend) : "")};
 }
+
+/// Fills in what an algorithm's options leave to 'auto', from the constants of the problem, and keeps the formulas.
+class Resolver {
+ public:
+  int64_t rows = 0;         // n
+  int64_t particles = 0;    // M
+  int64_t parameters = 0;   // p
+  Loss loss;
+  Neuron neuron;
+  double ridge = 0;         // λ'
+  double entropy = 0;       // λ
+  Choice gradientStep{0, ""};  // 1/L
+  std::vector<Chosen> chosen;
+
+  double step(Auto<double>& option) { return number("step", option, gradientStep); }
+  double number(const char* name, Auto<double>& option, const Choice& choice) {
+    if (!option) {
+      option = choice.value;
+      chosen.push_back({name, choice.value, choice.why});
+    }
+    return *option;
+  }
+  int64_t integer(const char* name, Auto<int64_t>& option, const Choice& choice) {
+    if (!option) {
+      option = static_cast<int64_t>(choice.value);
+      chosen.push_back({name, choice.value, choice.why});
+    }
+    return *option;
+  }
+  /// B rows of n, ⌈√n⌉ when left open. Throws InvalidOption when there are more than rows.
+  int64_t minibatch(const char* algorithm, Auto<int64_t>& option) {
+    if (option && *option > rows)
+      throw Error(ErrorCode::InvalidOption, std::string(algorithm) + ": minibatch is " + std::to_string(*option) +
+                                                " but the training data have " + std::to_string(rows) +
+                                                " rows; expected at most as many. Use 'auto' or a smaller number.");
+    const double root = std::ceil(std::sqrt(static_cast<double>(rows)));
+    return integer("minibatch", option, {root, "⌈√n⌉, n = " + std::to_string(rows)});
+  }
+};
 
 }  // namespace meanfield

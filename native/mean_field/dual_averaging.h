@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "native/core/option_fields.h"
+#include "native/mean_field/constants.h"
 #include "native/mean_field/problem.h"
 
 namespace meanfield {
@@ -78,6 +79,7 @@ struct DualAveraging {
     double passes;
   };
 
+  static double resolve(Options& options, Resolver& resolver) { return resolver.step(options.step); }
   static State init(Problem& problem, const Options&) {
     State state;
     state.weights.assign(static_cast<size_t>(problem.train.rows * problem.outputs_per_row()), 0.0);
@@ -108,6 +110,7 @@ struct DualAveraging {
   }
 
   static bool samples(const Options&) { return true; }
+  static const Network& shown(State&, Problem& problem) { return problem.network; }
   static std::vector<float> particles(const State& state, const Problem& problem) {
     return state.selected.empty() ? problem.network.read_particles() : state.selected;
   }

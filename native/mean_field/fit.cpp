@@ -173,15 +173,28 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   if (request_.hasValidation) validation = register_table(request_.validation);
 
   Problem problem(network, train, loss_, ridge, model_.entropy, variance, static_cast<uint64_t>(options_.seed));
+  problem.another = [&](const NetworkShape& other) {
+    std::unique_ptr<Network> made = network.alike(other);
+    made->add_matrix(request_.train.features);
+    if (request_.hasValidation) made->add_matrix(request_.validation.features);
+    return made;
+  };
   if (request_.initial)
     problem.write_particles(request_.initial);
   else
     problem.draw_initial(Stream::Init, 0);
   const double gradient = std::isfinite(loss_.gradient_bound(shape.neuron.outputs)) ? 0 : mean_gradient(problem);
-  const double step = choose("step", algorithm_.autoStep,
-                             algorithm_.autoStep ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient)
-                                                 : Choice{algorithm_.step, ""});
-  const std::unique_ptr<Method> method = algorithm_.start(problem, validation, step);
+  Resolver resolver;
+  resolver.rows = train.rows;
+  resolver.particles = shape.particles;
+  resolver.parameters = shape.parameters();
+  resolver.loss = loss_;
+  resolver.neuron = shape.neuron;
+  resolver.ridge = ridge;
+  resolver.entropy = model_.entropy;
+  resolver.gradientStep = auto_step(shape.neuron, loss_, data, ridge, variance, gradient);
+  const std::unique_ptr<Method> method = algorithm_.start(problem, validation, resolver);
+  result.chosen.insert(result.chosen.end(), resolver.chosen.begin(), resolver.chosen.end());
   result.setupSeconds = seconds_since(start);
 
   RunPlan plan{options_, request_.snapshots, request_.checkpoint, request_.resume, ""};

@@ -37,13 +37,6 @@ struct FitRequest {
   std::string isa;
 };
 
-/// A value that was left to 'auto', with the formula that gave it.
-struct Chosen {
-  std::string name;
-  OptionValue value;
-  std::string why;
-};
-
 struct FitResult {
   std::vector<float> particles;
   int64_t parameters = 0;
@@ -67,10 +60,9 @@ struct MeanFieldAlgorithm {
   /// The algorithm with its options bound, before there is a problem to work on.
   struct Bound {
     bool samples;
-    bool autoStep;
-    double step;
     std::string canonical;  // options as text, for the identity of a checkpoint
-    std::function<std::unique_ptr<Method>(Problem&, std::optional<Targets>, double step)> start;
+    /// Fills in the 'auto' values, which go to resolver.chosen, and makes the method.
+    std::function<std::unique_ptr<Method>(Problem&, std::optional<Targets>, Resolver& resolver)> start;
   };
   std::string name, title, source;
   std::vector<OptionField> fields;
@@ -82,9 +74,11 @@ MeanFieldAlgorithm mean_field_algorithm() {
   return {A::kName, A::kTitle, A::kSource, A::Options::table().describe(), [](const OptionValues& values) {
             const typename A::Options options = A::Options::table().parse(A::kName, values);
             return MeanFieldAlgorithm::Bound{
-                A::samples(options), !options.step, options.step.value_or(0), A::Options::table().canonical(options),
-                [options](Problem& problem, std::optional<Targets> validation, double step) {
-                  return std::make_unique<MeanFieldMethod<A>>(problem, validation, options, step);
+                A::samples(options), A::Options::table().canonical(options),
+                [options](Problem& problem, std::optional<Targets> validation, Resolver& resolver) {
+                  typename A::Options resolved = options;
+                  const double step = A::resolve(resolved, resolver);
+                  return std::make_unique<MeanFieldMethod<A>>(problem, validation, resolved, step);
                 }};
           }};
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "native/core/option_fields.h"
+#include "native/mean_field/constants.h"
 #include "native/mean_field/problem.h"
 
 namespace meanfield {
@@ -51,6 +52,8 @@ struct Langevin {
     double passes;
   };
 
+  /// η; fills in what was left to 'auto'.
+  static double resolve(Options& options, Resolver& resolver) { return resolver.step(options.step); }
   static State init(Problem&, const Options&) { return {}; }
 
   /// `step` is η resolved.
@@ -69,6 +72,8 @@ struct Langevin {
 
   /// Whether the particles follow a law with a density, which needs a proper prior and allows a certificate.
   static bool samples(const Options& options) { return options.noise; }
+  /// Where the present iterate is to be evaluated.
+  static const Network& shown(State&, Problem& problem) { return problem.network; }
   /// The last particles.
   static std::vector<float> particles(const State&, const Problem& problem) { return problem.network.read_particles(); }
 };

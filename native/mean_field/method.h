@@ -24,15 +24,17 @@ class MeanFieldMethod : public Method {
   double last_loss() const override { return state_.lastLoss; }
   Measurement measure() override {
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-    const Evaluation train = problem_.evaluate_train();
-    const Evaluation other = validation_ ? problem_.evaluate(*validation_) : Evaluation{kNone, kNone};
-    const double moment = problem_.network.second_moment();
+    const Network& shown = A::shown(state_, problem_);
+    const bool own = &shown == &problem_.network;  // whose outputs are kept
+    const Evaluation train = own ? problem_.evaluate_train() : problem_.evaluate(shown, problem_.train);
+    const Evaluation other = validation_ ? problem_.evaluate(shown, *validation_) : Evaluation{kNone, kNone};
+    const double moment = shown.second_moment();
     const double penalty = problem_.ridge == 0 ? 0 : problem_.ridge * moment;
     return {train.loss + penalty, train.loss, moment, train.score, other.loss, other.score};
   }
   std::vector<float> particles() const override { return problem_.network.read_particles(); }
   std::vector<float> result() const override { return A::particles(state_, problem_); }
-  void interrupt_with(const CancelToken* cancel) override { problem_.network.interrupt_with(cancel); }
+  void interrupt_with(const CancelToken* cancel) override { problem_.interrupt_with(cancel); }
   void save(Writer& writer) const override {
     // One visit serves both directions; the writer only reads.
     const_cast<typename A::State&>(state_).visit(writer);

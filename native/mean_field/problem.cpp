@@ -28,9 +28,67 @@ double Problem::loss_weights(std::vector<double>& weights) {
   return sum * scale;
 }
 
+double Problem::loss_weights(Rows rows, std::vector<double>& weights) {
+  if (!rows.index && rows.count == train.rows) return loss_weights(weights);
+  const int k = outputs_per_row(), width = loss.target_width(k);
+  std::vector<double> z(static_cast<size_t>(rows.count * k));
+  network.outputs(train.matrix, rows, z.data());
+  weights.resize(z.size());
+  const double scale = 1.0 / static_cast<double>(rows.count);
+  double sum = 0;
+  for (int64_t i = 0; i < rows.count; ++i) {
+    const int64_t at = rows.index ? rows.index[i] : i;
+    double* row = weights.data() + i * k;
+    sum += loss.gradient(z.data() + i * k, train.values + at * width, k, row);
+    for (int j = 0; j < k; ++j) row[j] *= scale;
+  }
+  return sum * scale;
+}
+
 void Problem::update(const std::vector<double>& weights, const Update& update) {
+  this->update({nullptr, train.rows}, weights, update);
+}
+
+void Problem::update(Rows rows, const std::vector<double>& weights, const Update& update) {
   fresh_ = false;
-  network.update(train.matrix, {nullptr, train.rows}, weights.data(), update);
+  network.update(train.matrix, rows, weights.data(), update);
+}
+
+void Problem::add(const std::vector<float>& delta, double factor) {
+  std::vector<float> particles = network.read_particles();
+  const float scale = static_cast<float>(factor);
+  for (size_t i = 0; i < particles.size(); ++i) particles[i] += scale * delta[i];
+  write_particles(particles.data());
+}
+
+void Problem::interrupt_with(const CancelToken* cancel) {
+  cancel_ = cancel;
+  network.interrupt_with(cancel);
+  if (companion_) companion_->interrupt_with(cancel);
+}
+
+Network& Problem::companion() {
+  if (!companion_) {
+    companion_ = another(network.shape());
+    companion_->interrupt_with(cancel_);
+  }
+  return *companion_;
+}
+
+std::vector<float> Problem::normals(Stream stream, uint64_t step) {
+  if (!noise_) {
+    noise_ = network.alike(network.shape());
+    const std::vector<float> blank(static_cast<size_t>(network.shape().inputs), 0.f);
+    noise_->add_matrix(MatrixView<const float>(blank.data(), 1, network.shape().inputs));
+  }
+  const std::vector<double> zero(static_cast<size_t>(outputs_per_row()), 0.0);
+  Update draw;
+  draw.keep = 0;
+  draw.noise = 1;
+  draw.firstStep = step;
+  draw.field = {seed, stream};
+  noise_->update(0, {nullptr, 1}, zero.data(), draw);
+  return noise_->read_particles();
 }
 
 void Problem::draw_initial(Stream stream, uint64_t step) {
@@ -50,9 +108,9 @@ void Problem::write_particles(const float* particles) {
 
 Evaluation Problem::evaluate_train() { return evaluate(train, outputs()); }
 
-Evaluation Problem::evaluate(const Targets& on) const {
+Evaluation Problem::evaluate(const Network& shown, const Targets& on) const {
   std::vector<double> z(static_cast<size_t>(on.rows * outputs_per_row()));
-  network.outputs(on.matrix, {nullptr, on.rows}, z.data());
+  shown.outputs(on.matrix, {nullptr, on.rows}, z.data());
   return evaluate(on, z);
 }
 

@@ -5,6 +5,8 @@
 // seen through M particles on a backend. Algorithms ask for outputs and loss weights and update the particles; the
 // outputs are kept until the next update, so that a trace point costs the following step nothing.
 #pragma once
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "native/kernels/network.h"
@@ -38,10 +40,14 @@ class Problem {
   Network& network;
   const Targets train;
   const Loss loss;
-  const double ridge;            // λ'
-  const double entropy;          // λ
+  double ridge;                  // λ'
+  double entropy;                // λ
   const double initialVariance;  // of the law q⁽¹⁾ = N(0, · I)
   const uint64_t seed;
+
+  /// Makes further networks on the same backend, with the same matrices under the same numbers; needed by the algorithms
+  /// that keep a second set of particles (anchor, reservoir, samples) and by the certificate.
+  std::function<std::unique_ptr<Network>(const NetworkShape&)> another;
 
   int outputs_per_row() const { return network.shape().neuron.outputs; }
   /// z: n × k at the present particles.
@@ -49,19 +55,33 @@ class Problem {
   /// ω_ij = (1/n) ∂ℓ/∂z_ij at the present particles, into `weights` (n × k). Returns the mean loss; not finite numbers
   /// are the driver's to judge.
   double loss_weights(std::vector<double>& weights);
+  /// The same over some rows: ω_ij = (1/rows.count) ∂ℓ/∂z_ij, rows.count × k. All rows in order cost no second pass.
+  double loss_weights(Rows rows, std::vector<double>& weights);
   void update(const std::vector<double>& weights, const Update& update);
+  void update(Rows rows, const std::vector<double>& weights, const Update& update);
+  /// θ_r ← θ_r + factor · delta_r; delta is M × p.
+  void add(const std::vector<float>& delta, double factor);
   /// Replaces all particles by draws from N(0, initialVariance·I).
   void draw_initial(Stream stream, uint64_t step);
   void write_particles(const float* particles);
+  /// Operations of this problem's networks poll the token from now on and throw Cancelled; nullptr: they always finish.
+  void interrupt_with(const CancelToken* cancel);
+  /// A second network of the same shape, made when first asked for.
+  Network& companion();
+  /// M × p standard normals ξ_{r,c} = field.normal(step, r, c), drawn by the backend.
+  std::vector<float> normals(Stream stream, uint64_t step);
 
   Evaluation evaluate_train();
-  Evaluation evaluate(const Targets& other) const;
+  Evaluation evaluate(const Targets& other) const { return evaluate(network, other); }
+  Evaluation evaluate(const Network& shown, const Targets& on) const;
   /// λ' E‖θ‖²
   double penalty() const { return ridge == 0 ? 0 : ridge * network.second_moment(); }
 
  private:
   Evaluation evaluate(const Targets& on, const std::vector<double>& z) const;
 
+  std::unique_ptr<Network> companion_, noise_;
+  const CancelToken* cancel_ = nullptr;
   std::vector<double> z_;
   bool fresh_ = false;
 };

@@ -10,48 +10,9 @@
 #include "native/mean_field/dual_averaging.h"
 #include "native/mean_field/langevin.h"
 #include "native/mean_field/problem.h"
+#include "test/native/models.h"
 
 using namespace meanfield;
-
-namespace {
-
-/// h_θ(x) = relu(θ x) is linear in θ where θ x > 0; with particles far above 0 the network is the linear model h_θ = θ on
-/// the single input x = 1.
-struct LinearModel {
-  explicit LinearModel(int64_t particles, double target, double ridge, double entropy, double start, uint64_t seed = 1,
-                       const Backend* backend = reference_backend())
-      : network(backend, shape(particles)),
-        y{target},
-        problem(network, {network.add_matrix(MatrixView<const float>(&one, 1, 1)), 1, y.data()},
-                {LossKind::Squared, 1}, ridge, entropy, entropy / (2 * ridge), seed) {
-    const std::vector<float> initial(static_cast<size_t>(particles), static_cast<float>(start));
-    problem.write_particles(initial.data());
-  }
-  static NetworkShape shape(int64_t particles) {
-    Neuron neuron;
-    neuron.activation = Activation::Relu;
-    neuron.secondLayer = SecondLayer::Fixed;
-    return {particles, 1, neuron, 1};
-  }
-  double mean() {
-    double sum = 0;
-    for (float value : network.read_particles()) sum += value;
-    return sum / static_cast<double>(network.shape().particles);
-  }
-  /// Variance within the swarm, divisor M − 1.
-  double variance() {
-    const double m = mean();
-    double sum = 0;
-    for (float value : network.read_particles()) sum += (value - m) * (value - m);
-    return sum / static_cast<double>(network.shape().particles - 1);
-  }
-  float one = 1;
-  Network network;
-  std::vector<double> y;
-  Problem problem;
-};
-
-}  // namespace
 
 TEST_CASE("linear model: the mean of the particles follows m <- m - eta((1+2 ridge) m - y) with the noise's mean") {
   const double ridge = 0.2, entropy = 1e-8, eta = 0.1, target = 100;
@@ -234,7 +195,7 @@ TEST_CASE("certificate: closed form of the gap for a Gaussian swarm of the linea
                         entropy / 2 * std::log(2 * 3.14159265358979 * std::exp(1.0) * v);
   NetworkShape shape = LinearModel::shape(2000);
   Network sampler(reference_backend(), shape);
-  sampler.add_matrix(MatrixView<const float>(&model.one, 1, 1));
+  sampler.add_matrix(model.inputs());
   ThreadPool pool(1);
   const Certificate certificate = certify(model.problem, sampler, pool, nullptr);
   // Sampling error of the mean (its derivative in the objective: m − y + 2 ridge m) and of the entropy.
