@@ -146,13 +146,13 @@ TEST_CASE("driver: a budget in seconds ends the run, and resuming adds the secon
 
 TEST_CASE("driver: the target stops at the first trace point at or below it") {
   Walk walk;
-  const RunRecord record = run(walk, plan({{"steps", 100.0}, {"target", 0.1}, {"traceEvery", 4.0}}));
+  const RunRecord record = run(walk, plan({{"steps", 100.0}, {"targetObjective", 0.1}, {"traceEvery", 4.0}}));
   CHECK(record.stop == "target");
   CHECK(walk.done == 12);  // 1/(k+1) ≤ 0.1 from k = 9 on, looked at every 4 steps
   CHECK(record.last.objective == 1.0 / 13);
   Walk at;
   at.objective = [](int64_t k) { return 5.0 - static_cast<double>(k); };
-  CHECK(run(at, plan({{"steps", 100.0}, {"target", 2.0}, {"traceEvery", 1.0}})).stop == "target");
+  CHECK(run(at, plan({{"steps", 100.0}, {"targetObjective", 2.0}, {"traceEvery", 1.0}})).stop == "target");
   CHECK(at.done == 3);
 }
 
