@@ -1,5 +1,5 @@
 /**
- * Line charts as SVG text, without a browser and without a plotting library.
+ * Charts of lines and points as SVG text, without a browser and without a plotting library.
  *
  * Colours are those of Okabe and Ito (Color Universal Design, 2008), told apart by people with colour blindness; every
  * curve has its own line pattern too. The style has no variables, so that viewers other than browsers draw it as well, and
@@ -24,6 +24,7 @@ export const chartStyle = `
 .mf-back{fill:#fff}.mf-text{fill:#1c2126}.mf-soft{fill:#4d565e}.mf-title{font-size:15px;font-weight:600}
 .mf-grid{stroke:#e3e6e9}.mf-axis{stroke:#6b747c}.mf-rule{stroke:#4d565e;stroke-dasharray:4 4}
 .mf-halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
+.mf-cloud{fill:none;stroke-width:4;stroke-linecap:round;opacity:.55}
 .mf-line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:butt}${strokes(light)}
 @media (prefers-color-scheme:dark){.mf-back{fill:#15191d}.mf-text{fill:#e8ebee}.mf-soft{fill:#aab3bb}.mf-grid{stroke:#2c3238}
 .mf-axis{stroke:#8a939b}.mf-rule{stroke:#aab3bb}.mf-halo{stroke:#15191d}${strokes(dark)}}
@@ -127,7 +128,9 @@ function legend(figure: Figure, left: number, right: number, top: number, parts:
       x = left
       row += 19
     }
-    parts.push(`<path class="${look(series, i)}"${pattern(series, i)} d="M${x} ${row}h26"/>`)
+    if (series.mark === 'points')
+      parts.push(`<circle class="mf-d${place(series, i)}" cx="${x + 13}" cy="${row}" r="4"/>`)
+    else parts.push(`<path class="${look(series, i)}"${pattern(series, i)} d="M${x} ${row}h26"/>`)
     parts.push(text(x + 32, row + 4, label, 'mf-text'))
     x += wide
   })
@@ -135,6 +138,7 @@ function legend(figure: Figure, left: number, right: number, top: number, parts:
 }
 
 function curve(series: Series, index: number, x: Scale, y: Scale): string {
+  if (series.mark === 'points') return cloud(series, index, x, y)
   const runs: string[][] = [[]]
   for (const [valueX, valueY] of points(series)) {
     const [px, py] = [x(valueX), y(valueY)]
@@ -147,6 +151,16 @@ function curve(series: Series, index: number, x: Scale, y: Scale): string {
   if (path.length === 0) return dots.join('')
   const label = `<title>${escapeMarkup(series.name)}</title>`
   return `<path class="${look(series, index)}"${pattern(series, index)} d="${path.join('')}">${label}</path>${dots.join('')}`
+}
+
+/** Every point as a dot, small and see-through, so that a crowd shows its density. */
+function cloud(series: Series, index: number, x: Scale, y: Scale): string {
+  const dots = points(series)
+    .map(([valueX, valueY]) => [round(x(valueX)), round(y(valueY))])
+    .filter((dot) => dot.every(Number.isFinite))
+    .map(([cx, cy]) => `M${cx} ${cy}h0`)
+  const label = `<title>${escapeMarkup(series.name)}</title>`
+  return `<path class="mf-cloud mf-s${place(series, index)}" d="${dots.join('')}">${label}</path>`
 }
 
 /** At the end of its line where the fewest points of curves are in the way: right or left, above or below. */

@@ -9,6 +9,8 @@ export interface Series {
   y: ArrayLike<number>
   /** Place in the palette, from 0; default: the place of the series in the figure. */
   color?: number
+  /** Default: a line through the points in their order. */
+  mark?: 'line' | 'points'
   /** Line pattern, 0 solid, from 1 on dashed in different ways; default: that of `color`'s place. */
   dash?: number
 }

@@ -116,3 +116,10 @@ test('ticks are round and lie in the domain', () => {
   expect(logScale([1e-3, 1], [0, 3], 6)(1e-2)).toBeCloseTo(1)
   expect(logScale([0.3, 3], [0, 1], 6).ticks).toEqual([0.5, 1, 2])
 })
+
+test('a cloud of points has a dot for every finite point and no line', () => {
+  const cloud = { name: 'cloud', x: [0, 1, Number.NaN, 3], y: [1, 2, 3, 4], mark: 'points' as const }
+  const svg = chartElement({ ...figure, rules: [], series: [cloud] })
+  expect(svg.match(/M[-\d.]+ [-\d.]+h0/g)).toHaveLength(3)
+  expect(svg).not.toContain('<path class="mf-line')
+})
