@@ -2,7 +2,6 @@
 
 import { InvalidDataError, InvalidOptionError, suggest } from '../native/errors'
 import type { RecordScanner } from './csv'
-import { parseDecimal } from './decimal'
 import { show } from './options'
 
 export interface HeaderOptions {
@@ -59,8 +58,7 @@ export function requireHeaderOptions(path: string, options: HeaderOptions): Requ
  */
 export function chooseColumns(file: string, scanner: RecordScanner, options: Choice, withTarget: boolean): Columns {
   const first = Array.from({ length: scanner.cells }, (_, cell) => scanner.text(cell))
-  const isNumber = (cell: number) =>
-    !Number.isNaN(parseDecimal(scanner.bytes, scanner.starts[cell] as number, scanner.ends[cell] as number))
+  const isNumber = (cell: number) => !Number.isNaN(scanner.number(cell))
   const wanted = [options.target, ...(Array.isArray(options.features) ? options.features : [])]
   const guessed = options.header === 'auto'
   const header = guessed

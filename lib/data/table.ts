@@ -5,7 +5,6 @@ import { readBytes } from './bytes'
 import { cellError } from './cell-error'
 import { type Columns, chooseColumns, type HeaderOptions, requireHeaderOptions } from './columns'
 import { RecordScanner } from './csv'
-import { parseDecimal } from './decimal'
 import { requireClasses, requireTask, type Task } from './labels'
 import { allocate, type Dtype, requireChoice, requireNames } from './options'
 import { TargetColumn, type Targets } from './target-column'
@@ -109,6 +108,8 @@ async function read(
   return rows.finish()
 }
 
+const blockLength = 2 ** 16
+
 /** The rows read so far. */
 class Rows {
   rows = 0
@@ -117,7 +118,10 @@ class Rows {
   readonly #type: Float32ArrayConstructor | Float64ArrayConstructor
   readonly #target: TargetColumn | undefined
   readonly #cells: Int32Array
-  #values: Float32Array | Float64Array
+  // Rows go to blocks that are put together at the end, so that no more than two copies ever exist.
+  readonly #blocks: (Float32Array | Float64Array)[] = []
+  #block: Float32Array | Float64Array
+  #offset = 0
 
   constructor(
     file: string,
@@ -130,7 +134,7 @@ class Rows {
     this.#type = type
     this.#target = target
     this.#cells = Int32Array.from(columns.features)
-    this.#values = allocate(type, 256 * columns.features.length)
+    this.#block = this.#newBlock()
     if (target !== undefined) target.name = columns.names[columns.target] as string
   }
 
@@ -144,33 +148,45 @@ class Rows {
       )
     }
     const cells = this.#cells
-    const offset = this.rows * cells.length
-    if (offset + cells.length > this.#values.length) {
-      const larger = allocate(this.#type, 2 * this.#values.length)
-      larger.set(this.#values)
-      this.#values = larger
-    }
-    const values = this.#values
-    const { bytes, starts, ends } = scanner
+    if (this.#offset === this.#block.length) this.#block = this.#newBlock()
+    const block = this.#block
+    let offset = this.#offset
     for (let j = 0; j < cells.length; j++) {
       const cell = cells[j] as number
-      const value = parseDecimal(bytes, starts[cell] as number, ends[cell] as number)
-      values[offset + j] = value
+      const value = scanner.number(cell)
+      block[offset] = value
       // Infinite also where a finite float64 is beyond float32.
-      if (!Number.isFinite(values[offset + j] as number)) this.#refuse(scanner, cell, value)
+      if (!Number.isFinite(block[offset])) this.#refuse(scanner, cell, value)
+      offset++
     }
+    this.#offset = offset
     this.#target?.add(scanner, target, this.rows)
     this.rows++
   }
 
   finish(): FeatureMatrix {
-    const { names, features } = this.#columns
-    return {
-      features: this.#values.slice(0, this.rows * features.length),
-      rows: this.rows,
-      columns: features.length,
-      featureNames: Object.freeze(features.map((column) => names[column] as string)),
+    const { names, features: columns } = this.#columns
+    const features = allocate(this.#type, this.rows * columns.length)
+    let offset = 0
+    for (const block of this.#blocks) {
+      const rest = features.length - offset
+      features.set(block.length > rest ? block.subarray(0, rest) : block, offset)
+      offset += block.length
     }
+    return {
+      features,
+      rows: this.rows,
+      columns: columns.length,
+      featureNames: Object.freeze(columns.map((column) => names[column] as string)),
+    }
+  }
+
+  #newBlock(): Float32Array | Float64Array {
+    const columns = this.#cells.length
+    const block = allocate(this.#type, columns * Math.ceil(blockLength / columns))
+    this.#blocks.push(block)
+    this.#offset = 0
+    return block
   }
 
   #refuse(scanner: RecordScanner, cell: number, value: number): never {

@@ -3,7 +3,6 @@
 import { InvalidDataError } from '../native/errors'
 import { cellError, isMissing } from './cell-error'
 import type { RecordScanner } from './csv'
-import { parseDecimal } from './decimal'
 import { LabelEncoder, numericTask, type Task, unknownLabel } from './labels'
 import { allocate } from './options'
 
@@ -38,7 +37,7 @@ export class TargetColumn {
 
   /** Add a cell of the current record. */
   add(scanner: RecordScanner, cell: number, row: number): void {
-    const number = parseDecimal(scanner.bytes, scanner.starts[cell] as number, scanner.ends[cell] as number)
+    const number = scanner.number(cell)
     if (row === this.#values.length) {
       const larger = allocate(Float64Array, 2 * row)
       larger.set(this.#values)
