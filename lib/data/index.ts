@@ -2,6 +2,18 @@
 
 export type { ArrayOptions, FeatureInput, TargetInput } from './arrays'
 export { Dataset } from './dataset'
+export {
+  type CirclesOptions,
+  circles,
+  type GaussianOptions,
+  gaussian,
+  type ParityOptions,
+  parity,
+  type SingleIndexOptions,
+  singleIndex,
+  type TeacherStudentOptions,
+  teacherStudent,
+} from './generators'
 export type { Task } from './labels'
 export type { Dtype } from './options'
 export type { SplitOptions } from './split'
