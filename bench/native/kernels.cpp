@@ -1,11 +1,12 @@
-// Speed of the kernels alone: noisy gradient steps (outputs, a stand-in for the loss, update) at fixed sizes, beside
-// the multiply-add peak of one core measured in the same program.
+// Speed of the kernels alone: noisy gradient steps with the squared loss at fixed sizes, beside the multiply-add peak of
+// one core measured in the same program.
 //
 //   meanfield_bench [--isa avx512] [--threads 1] [--n 2000] [--d 100] [--m 1000] [--activation tanh] [--bounded]
-//                   [--k 1] [--repeats 1] [--seconds 0.5]
+//                   [--k 1] [--mode step] [--repeats 1] [--seconds 0.5]
 //
+// Modes: step (outputs, weights and update in one call), split (in two), inner (`repeats` updates with frozen weights).
 // Without --n, --d or --m, that dimension runs over its list. A line: steps a second and GFLOP/s counting 4·n·M·d a
-// step, medians of single steps; percent of `threads` times the peak; and the two halves of the step in milliseconds.
+// step, medians of single calls; percent of `threads` times the peak; cycles of a core for a pair of row and particle.
 #include "native/kernels/kernels.h"
 
 #include <algorithm>
@@ -48,6 +49,7 @@ struct Options {
   int threads = 1;
   std::vector<int64_t> n{256, 2000, 20000}, d{10, 100, 784}, m{1000, 10000};
   Neuron neuron{Activation::Tanh, SecondLayer::Fixed, Signs::Same, 1, 1};
+  std::string mode = "step";
   int64_t repeats = 1;
   double seconds = 0.5;
 };
@@ -82,6 +84,8 @@ Options parse(int argc, char** argv) {
       options.neuron.outputs = std::max(1, std::atoi(value.c_str()));
     else if (name == "--repeats")
       options.repeats = std::max<int64_t>(1, std::atoll(value.c_str()));
+    else if (name == "--mode" && (value == "step" || value == "split" || value == "inner"))
+      options.mode = value;
     else if (name == "--seconds")
       options.seconds = std::atof(value.c_str());
     else if (name == "--activation") {
@@ -137,7 +141,7 @@ void elementwise(const cpu::Tiles& tiles, double hertz) {
   std::printf(" normal %.2f\n", seconds / (20.0 * count) * hertz);
 }
 
-void steps(const Options& options, const Backend* backend, int64_t n, int64_t d, int64_t m, double peak) {
+void steps(const Options& options, const Backend* backend, int64_t n, int64_t d, int64_t m, double peak, double hertz) {
   NetworkShape shape{m, d + 1, options.neuron, options.threads};
   void* network = nullptr;
   if (backend->open(&shape, &network) != Status::Ok) {
@@ -164,27 +168,38 @@ void steps(const Options& options, const Backend* backend, int64_t n, int64_t d,
   update.noise = 1e-3;
   update.repeats = options.repeats;
 
-  std::vector<double> forward, whole;
-  const double end = now() + options.seconds;
-  while (whole.size() < 4 || now() < end) {
-    const double start = now();
-    backend->outputs(network, matrix, {nullptr, n}, nullptr, z.data());
-    const double middle = now();
-    for (size_t i = 0; i < z.size(); ++i) omega[i] = (z[i] - y[i]) / static_cast<double>(n);
-    backend->update(network, matrix, {nullptr, n}, omega.data(), &update, nullptr);
-    ++update.firstStep;
-    forward.push_back(middle - start);
-    whole.push_back(now() - start);
-  }
+  struct Loss {
+    const double* y;
+    double scale;
+    int64_t k;
+    static void weigh(void* self, int64_t first, int64_t count, const double* z, double* weights) {
+      const Loss& loss = *static_cast<Loss*>(self);
+      for (int64_t i = 0; i < count * loss.k; ++i) weights[i] = (z[i] - loss.y[first * loss.k + i]) * loss.scale;
+    }
+  } loss{y.data(), 1 / static_cast<double>(n), k};
+  const Weigh weigh{Loss::weigh, &loss};
+
+  const Rows rows{nullptr, n};
+  const double seconds = time_of(options.seconds, [&] {
+    if (options.mode == "step") {
+      backend->step(network, matrix, rows, &weigh, &update, nullptr);
+    } else {
+      if (options.mode == "split") {
+        backend->outputs(network, matrix, rows, nullptr, z.data());
+        Loss::weigh(&loss, 0, n, z.data(), omega.data());
+      }
+      backend->update(network, matrix, rows, omega.data(), &update, nullptr);
+    }
+    update.firstStep += static_cast<uint64_t>(update.repeats);
+  });
   backend->close(network);
-  whole.erase(whole.begin());
-  const double seconds = median(whole), half = median(forward);
-  const double flops =
-      2.0 * (1 + static_cast<double>(options.repeats)) * static_cast<double>(n * d) * static_cast<double>(m);
-  std::printf(
-      "n=%-6lld d=%-4lld M=%-6lld %9.1f steps/s  %6.1f GFLOP/s  %4.0f%% of peak   outputs %.3f ms, update %.3f ms\n",
-      (long long)n, (long long)d, (long long)m, 1 / seconds, flops / seconds * 1e-9,
-      100 * flops / seconds / (2 * peak * options.threads), half * 1e3, (seconds - half) * 1e3);
+  // Inner steps alone cost as much as whole steps: 2·n·M·d for the outputs of the frozen target's neurons, 2·n·M·d for G.
+  const double count = options.mode == "inner" ? static_cast<double>(options.repeats) : 1;
+  const double flops = 4.0 * count * static_cast<double>(n * d) * static_cast<double>(m);
+  std::printf("n=%-6lld d=%-4lld M=%-7lld %9.1f steps/s  %6.1f GFLOP/s  %4.1f%% of peak  %5.2f cycles a pair\n", (long long)n,
+              (long long)d, (long long)m, count / seconds, flops / seconds * 1e-9,
+              100 * flops / seconds / (2 * peak * options.threads),
+              seconds / count * hertz * options.threads / (static_cast<double>(n) * static_cast<double>(m)));
   std::fflush(stdout);
 }
 
@@ -206,6 +221,6 @@ int main(int argc, char** argv) {
   elementwise(tiles, hertz);
   for (int64_t n : options.n)
     for (int64_t d : options.d)
-      for (int64_t m : options.m) steps(options, backend, n, d, m, peak);
+      for (int64_t m : options.m) steps(options, backend, n, d, m, peak, hertz);
   return 0;
 }

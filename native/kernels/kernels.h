@@ -18,7 +18,7 @@
 namespace meanfield {
 
 /// Raised whenever the table or a struct in it changes; a shared library with another version is refused.
-constexpr uint32_t kBackendVersion = 1;
+constexpr uint32_t kBackendVersion = 2;
 
 enum class Status : int32_t { Ok = 0, Cancelled = 1, OutOfMemory = 2, DeviceFailure = 3 };
 
@@ -47,6 +47,13 @@ struct Update {
   RandomField field;  // ξ_{r,c} = field.normal(step, r, c)
 };
 
+/// The weights ω of some rows from their outputs z, both count × k: rows first … first + count of those of the call. A
+/// row's weights may depend on its own outputs alone. Called by one thread at a time, rows in order, each once.
+struct Weigh {
+  void (*rows)(void* context, int64_t first, int64_t count, const double* z, double* weights);
+  void* context;
+};
+
 struct Backend {
   uint32_t version;
   const char* name;  // "cpu", "reference", "cuda"
@@ -72,6 +79,10 @@ struct Backend {
   /// restores them.
   Status (*update)(void* network, int32_t matrix, Rows rows, const double* weights, const Update* update,
                    const CancelToken* cancel);
+  /// `outputs`, `weigh` and `update` in one call and bit for bit the same, but each neuron is computed only once where
+  /// that is faster: rows are taken in chunks whose activations are still at hand when their weights are known.
+  Status (*step)(void* network, int32_t matrix, Rows rows, const Weigh* weigh, const Update* update,
+                 const CancelToken* cancel);
   /// energies[r] = Σ_i Σ_j ω_ij h_{θ_r}(x_i)_j, M numbers: the potential that the drift is the gradient of. Weights and
   /// rows as for `gradient`; summed over the rows in double.
   Status (*energies)(void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,

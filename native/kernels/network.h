@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "native/core/errors.h"
@@ -56,6 +57,16 @@ class Network {
   }
   void update(int32_t matrix, Rows rows, const double* weights, const Update& update) {
     check(backend_->update(network_, matrix, rows, weights, &update, cancel_));
+  }
+  /// `outputs`, then `weigh(first, count, z, weights)` on all rows piece by piece in order, then `update` (kernels.h).
+  template <class F>
+  void step(int32_t matrix, Rows rows, F&& weigh, const Update& update) {
+    using Function = std::remove_reference_t<F>;
+    const Weigh call{[](void* context, int64_t first, int64_t count, const double* z, double* weights) {
+                       (*static_cast<Function*>(context))(first, count, z, weights);
+                     },
+                     const_cast<void*>(static_cast<const void*>(&weigh))};
+    check(backend_->step(network_, matrix, rows, &call, &update, cancel_));
   }
   std::vector<double> energies(int32_t matrix, Rows rows, const double* weights) const {
     std::vector<double> energies(static_cast<size_t>(shape_.particles));

@@ -38,7 +38,7 @@ struct Langevin {
   struct State {
     int64_t steps = 0;            // k
     double lastLoss = 0;          // (1/n) Σ_i ℓ(z_i, y_i) at θ^(k−1)
-    std::vector<double> weights;  // ω_i = ℓ_z(z_i, y_i)/n at θ^(k−1); n × k, rebuilt every step
+    std::vector<double> weights;  // room for ω_i = ℓ_z(z_i, y_i)/n at θ^(k−1); n × k
 
     template <class V>
     void visit(V& v) {
@@ -58,14 +58,13 @@ struct Langevin {
 
   /// `step` is η resolved.
   static Info step(State& state, Problem& problem, const Options& options, double step) {
-    state.lastLoss = problem.loss_weights(state.weights);
     Update update;
     update.keep = 1 - 2 * step * problem.ridge;
     update.rate = step;
     update.noise = options.noise ? std::sqrt(2 * problem.entropy * step) : 0;
     update.firstStep = static_cast<uint64_t>(state.steps);
     update.field = {problem.seed, Stream::Noise};
-    problem.update(state.weights, update);
+    state.lastLoss = problem.descend({nullptr, problem.train.rows}, state.weights, update);
     ++state.steps;
     return {1};
   }

@@ -14,35 +14,30 @@ const std::vector<double>& Problem::outputs() {
   return z_;
 }
 
-double Problem::loss_weights(std::vector<double>& weights) {
-  const std::vector<double>& z = outputs();
+void Problem::weigh(Rows rows, int64_t first, int64_t count, const double* z, double* weights, double* sum) const {
   const int k = outputs_per_row(), width = loss.target_width(k);
-  weights.resize(z.size());
-  const double scale = 1.0 / static_cast<double>(train.rows);
-  double sum = 0;
-  for (int64_t i = 0; i < train.rows; ++i) {
-    double* row = weights.data() + i * k;
-    sum += loss.gradient(z.data() + i * k, train.values + i * width, k, row);
+  const double scale = 1.0 / static_cast<double>(rows.count);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t at = rows.index ? rows.index[first + i] : first + i;
+    double* row = weights + i * k;
+    *sum += loss.gradient(z + i * k, train.values + at * width, k, row);
     for (int j = 0; j < k; ++j) row[j] *= scale;
   }
-  return sum * scale;
 }
 
+double Problem::loss_weights(std::vector<double>& weights) { return loss_weights({nullptr, train.rows}, weights); }
+
 double Problem::loss_weights(Rows rows, std::vector<double>& weights) {
-  if (!rows.index && rows.count == train.rows) return loss_weights(weights);
-  const int k = outputs_per_row(), width = loss.target_width(k);
-  std::vector<double> z(static_cast<size_t>(rows.count * k));
-  network.outputs(train.matrix, rows, z.data());
-  weights.resize(z.size());
-  const double scale = 1.0 / static_cast<double>(rows.count);
-  double sum = 0;
-  for (int64_t i = 0; i < rows.count; ++i) {
-    const int64_t at = rows.index ? rows.index[i] : i;
-    double* row = weights.data() + i * k;
-    sum += loss.gradient(z.data() + i * k, train.values + at * width, k, row);
-    for (int j = 0; j < k; ++j) row[j] *= scale;
+  std::vector<double> some;
+  if (!is_all(rows)) {
+    some.resize(static_cast<size_t>(rows.count * outputs_per_row()));
+    network.outputs(train.matrix, rows, some.data());
   }
-  return sum * scale;
+  const std::vector<double>& z = is_all(rows) ? outputs() : some;
+  weights.resize(z.size());
+  double sum = 0;
+  weigh(rows, 0, rows.count, z.data(), weights.data(), &sum);
+  return sum / static_cast<double>(rows.count);
 }
 
 void Problem::update(const std::vector<double>& weights, const Update& update) {
@@ -89,6 +84,21 @@ std::vector<float> Problem::normals(Stream stream, uint64_t step) {
   draw.field = {seed, stream};
   noise_->update(0, {nullptr, 1}, zero.data(), draw);
   return noise_->read_particles();
+}
+
+double Problem::descend(Rows rows, std::vector<double>& weights, const Update& update) {
+  if (fresh_ && is_all(rows)) {  // a trace point has just asked for the outputs
+    const double value = loss_weights(weights);
+    this->update(rows, weights, update);
+    return value;
+  }
+  fresh_ = false;
+  double sum = 0;
+  network.step(
+      train.matrix, rows,
+      [&](int64_t first, int64_t count, const double* z, double* to) { weigh(rows, first, count, z, to, &sum); },
+      update);
+  return sum / static_cast<double>(rows.count);
 }
 
 void Problem::draw_initial(Stream stream, uint64_t step) {

@@ -61,6 +61,9 @@ class Problem {
   void update(Rows rows, const std::vector<double>& weights, const Update& update);
   /// θ_r ← θ_r + factor · delta_r; delta is M × p.
   void add(const std::vector<float>& delta, double factor);
+  /// `loss_weights` and `update` in one go, which computes each neuron only once (kernels.h: step); `weights` is room for
+  /// ω. Returns the mean loss at the particles before the update.
+  double descend(Rows rows, std::vector<double>& weights, const Update& update);
   /// Replaces all particles by draws from N(0, initialVariance·I).
   void draw_initial(Stream stream, uint64_t step);
   void write_particles(const float* particles);
@@ -78,6 +81,9 @@ class Problem {
   double penalty() const { return ridge == 0 ? 0 : ridge * network.second_moment(); }
 
  private:
+  /// ω of `count` of the rows from the first-th on; adds their losses to *sum.
+  void weigh(Rows rows, int64_t first, int64_t count, const double* z, double* weights, double* sum) const;
+  bool is_all(Rows rows) const { return !rows.index && rows.count == train.rows; }
   Evaluation evaluate(const Targets& on, const std::vector<double>& z) const;
 
   std::unique_ptr<Network> companion_, noise_;

@@ -43,7 +43,7 @@ struct SgdLangevin {
   struct State {
     int64_t steps = 0;            // k
     double lastLoss = 0;          // (1/B) Σ_{i ∈ I_k} ℓ(z_i, y_i) at θ^(k−1)
-    std::vector<double> weights;  // ω_i = ℓ_z(z_i, y_i)/B; B × k, rebuilt every step
+    std::vector<double> weights;  // room for ω_i = ℓ_z(z_i, y_i)/B; B × k
 
     template <class V>
     void visit(V& v) {
@@ -64,14 +64,13 @@ struct SgdLangevin {
 
   static Info step(State& state, Problem& problem, const Options& options, double step) {
     const Minibatch batch(problem.seed, state.steps, problem.train.rows, *options.minibatch);
-    state.lastLoss = problem.loss_weights(batch.rows(), state.weights);
     Update update;
     update.keep = 1 - 2 * step * problem.ridge;
     update.rate = step;
     update.noise = options.noise ? std::sqrt(2 * problem.entropy * step) : 0;
     update.firstStep = static_cast<uint64_t>(state.steps);
     update.field = {problem.seed, Stream::Noise};
-    problem.update(batch.rows(), state.weights, update);
+    state.lastLoss = problem.descend(batch.rows(), state.weights, update);
     ++state.steps;
     return {static_cast<double>(batch.count) / static_cast<double>(problem.train.rows)};
   }

@@ -116,6 +116,22 @@ struct Opened {
     REQUIRE(backend->update(network, matrix, s.rows(), s.omega.data(), &update, nullptr) == Status::Ok);
     return particles(s);
   }
+  /// One step in one call, or in three; the loss is the squared one against targets of 1/4.
+  std::vector<float> stepped(const Setting& s, const Update& update, bool whole) {
+    const auto weigh = [](void*, int64_t, int64_t count, const double* z, double* weights) {
+      for (int64_t i = 0; i < count; ++i) weights[i] = z[i] - 0.25;
+    };
+    REQUIRE(s.shape.neuron.outputs == 1);
+    if (whole) {
+      const Weigh call{weigh, nullptr};
+      REQUIRE(backend->step(network, matrix, s.rows(), &call, &update, nullptr) == Status::Ok);
+    } else {
+      std::vector<double> z = outputs(s), weights(z.size());
+      weigh(nullptr, 0, s.count, z.data(), weights.data());
+      REQUIRE(backend->update(network, matrix, s.rows(), weights.data(), &update, nullptr) == Status::Ok);
+    }
+    return particles(s);
+  }
   std::vector<float> particles(const Setting& s) {
     std::vector<float> out(s.particles.size(), NAN);
     REQUIRE(backend->read_particles(network, out.data()) == Status::Ok);
@@ -137,7 +153,9 @@ struct Bounds {
     energies.assign(static_cast<size_t>(M), 0);
     gradient.assign(static_cast<size_t>(M * p), 0);
     std::vector<double> C(static_cast<size_t>(k)), E(static_cast<size_t>(k));
-    const double sumRows = static_cast<double>(std::min<int64_t>(s.count, 1024));
+    // Sums over the rows: groups of at most max(128, √n), then over the groups, each as long as padding makes it.
+    const double sumRows = std::fmin(static_cast<double>(s.count),
+                                     2 * std::fmax(128.0, std::sqrt(static_cast<double>(s.count))));
     for (int64_t r = 0; r < M; ++r) {
       const float* theta = s.particles.data() + r * p;
       c.neuron.output_weights(r, theta + inputs, C.data(), E.data());
@@ -298,6 +316,39 @@ TEST_CASE("cpu: 1, 2 and 5 threads give the same bits") {
     }
 }
 
+TEST_CASE("a step in one call is that of outputs, weights and update, bit for bit, whatever the threads and chunks") {
+  std::vector<Case> cases;
+  for (int activation = 0; activation < 5; ++activation)
+    for (bool subset : {false, true})
+      cases.push_back(
+          {300, 12, 70, {static_cast<Activation>(activation), SecondLayer::Bounded, Signs::Same, 1, 1}, subset});
+  cases.push_back({2000, 5, 1500, {Activation::Tanh, SecondLayer::Parity, Signs::Balanced, 1, 1}});  // many chunks
+  // Three chunks that no second-level cache holds: σ(s) kept, and s kept.
+  cases.push_back({261, 30, 35000, {Activation::Tanh, SecondLayer::Fixed, Signs::Balanced, 1, 1}});
+  cases.push_back({261, 30, 35000, {Activation::Silu, SecondLayer::Bounded, Signs::Same, 1, 1}});
+  Update update;
+  update.keep = 0.99;
+  update.rate = 0.05;
+  update.noise = 0.01;
+  for (const Case& c : cases) {
+    INFO(name_of(c));
+    const Setting s(c);
+    on_every_isa([&](const Backend* backend) {
+      Opened split(backend, s, c);
+      split.stepped(s, update, false);
+      const auto expected = split.stepped(s, update, false);
+      for (int threads : {1, 2, 5}) {
+        Opened whole(backend, s, c, threads);
+        whole.stepped(s, update, true);
+        CHECK(whole.stepped(s, update, true) == expected);
+      }
+    });
+    if (c.M > 100) continue;
+    Opened split(reference_backend(), s, c), whole(reference_backend(), s, c);
+    CHECK(whole.stepped(s, update, true) == split.stepped(s, update, false));
+  }
+}
+
 TEST_CASE("cpu: activations kept by outputs change no bit and are never stale") {
   for (int activation = 0; activation < 5; ++activation)
     for (int outputs : {1, 3}) {
@@ -344,6 +395,9 @@ TEST_CASE("cpu: a raised token stops every operation, at once or in the middle o
       CHECK(backend->energies(cpu.network, cpu.matrix, s.rows(), s.omega.data(), &raised, e.data()) ==
             Status::Cancelled);
       CHECK(backend->update(cpu.network, cpu.matrix, s.rows(), s.omega.data(), &update, &raised) == Status::Cancelled);
+      const Weigh never{[](void*, int64_t, int64_t, const double*, double*) { FAIL("weighed"); }, nullptr};
+      CHECK(backend->step(cpu.network, cpu.matrix, s.rows(), &never, &update, &raised) == Status::Cancelled);
+      CHECK(cpu.particles(s) == s.particles);
 
       CancelToken later;
       update.repeats = int64_t{1} << 40;

@@ -1,10 +1,14 @@
 // A network on the processor: particles in panels, data in blocks, threads, and the loops around the functions of
 // tiles.h.
 //
-// outputs   one task per slab of rows, all panels in order: each lane sums in float32 over kFoldPanels panels, then all
-//           lanes of a row go to double. A partial sum has at most kFoldPanels·maxVectors terms.
-// drift     one task per panel, all rows in order: float32 over kCarryRows rows, double beyond.
-// Both orders are fixed by M, n and the instruction set; threads only decide who does a task.
+// A pass takes a chunk of rows at a time: S = X Θᵀ and σ(S) of the chunk for all panels, the sums over the particles,
+// and (in `step`) the weights of the chunk and its part of every gradient, from σ(S) while it is still at hand. Each
+// thread has its own panels, in both halves, so that Θ, G and σ(S) stay in its cache; the threads meet between them.
+//
+// outputs   each lane sums in float32 over at most kFoldPanels panels, then all lanes of a row go to double, block of
+//           panels by block.
+// drift     float32 over groups of about √n rows, then float32 over the groups: at most 2√n terms.
+// Both orders are fixed by M, n and the instruction set; threads and chunks only decide who does what when.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -13,38 +17,12 @@
 #include "native/core/thread_pool.h"
 #include "native/kernels/cpu/matrix.h"
 #include "native/kernels/cpu/memory.h"
+#include "native/kernels/cpu/panels.h"
 #include "native/kernels/cpu/tiles.h"
 #include "native/kernels/kernels.h"
 
 namespace meanfield {
 namespace cpu {
-
-/// M particles as panels of at most maxVectors vectors, as equal as possible.
-class PanelMap {
- public:
-  PanelMap(int64_t particles, int64_t parameters, const Tiles& tiles)
-      : particles_(particles),
-        parameters_(parameters),
-        width_(tiles.width),
-        vectors_((particles + tiles.width - 1) / tiles.width),
-        panels_((vectors_ + tiles.maxVectors - 1) / tiles.maxVectors),
-        base_(vectors_ / panels_),
-        wider_(vectors_ % panels_) {}
-
-  int64_t panels() const { return panels_; }
-  int64_t lanes() const { return vectors_ * width_; }
-  /// Lanes before panel q.
-  int64_t lanes_before(int64_t q) const { return (q * base_ + (q < wider_ ? q : wider_)) * width_; }
-  Panel panel(float* theta, int64_t q) const {
-    const int64_t first = lanes_before(q), vectors = base_ + (q < wider_ ? 1 : 0);
-    const int64_t left = particles_ - first, lanes = vectors * width_;
-    return {theta + first * parameters_, first, static_cast<int32_t>(vectors),
-            static_cast<int32_t>(left < lanes ? left : lanes)};
-  }
-
- private:
-  int64_t particles_, parameters_, width_, vectors_, panels_, base_, wider_;
-};
 
 class CpuNetwork {
  public:
@@ -56,13 +34,14 @@ class CpuNetwork {
   Status outputs(int32_t matrix, Rows rows, const CancelToken* cancel, double* z);
   Status gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, float* gradient);
   Status update(int32_t matrix, Rows rows, const double* weights, const Update& update, const CancelToken* cancel);
+  Status step(int32_t matrix, Rows rows, const Weigh& weigh, const Update& update, const CancelToken* cancel);
   Status energies(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, double* energies);
   double sum_squares();
 
  private:
   /// Memory of one thread, for one task at a time.
   struct Scratch {
-    Buffer<float> tile, c, e, sums, g;
+    Buffer<float> tile, c, e, sums, part, g;
     Buffer<double> total;
   };
   /// ω as float32 in blocks, and its column sums.
@@ -77,15 +56,55 @@ class CpuNetwork {
     uint64_t selection = 0;
     uint64_t version = 0;
   };
+  /// One pass over rows, chunk by chunk (cpu_pass.cpp). Buffers are the network's.
+  struct Pass {
+    RowBlocks rows;
+    int64_t count = 0;        // rows that are not padding
+    int64_t chunkBlocks = 0;  // blocks of eight rows in a chunk
+    double flops = 0;
+    // σ(S) of the first panels: keptBlocks blocks of rows each, of all rows or of the present chunk.
+    float* kept = nullptr;
+    int64_t keptPanels = 0, keptBlocks = 0;
+    bool keptAnew = false;
+    double* z = nullptr;           // outputs alone: count × k
+    const Weigh* weigh = nullptr;  // a step
+    const Update* update = nullptr;
+    const CancelToken* cancel = nullptr;
+
+    float* kept_at(const PanelMap& map, int64_t q, int64_t block, int64_t lanes) const {
+      if (q >= keptPanels) return nullptr;
+      const int64_t at = keptAnew ? block % chunkBlocks : block;
+      return kept + map.lanes_before(q) * keptBlocks * kRowBlock + at * kRowBlock * lanes;
+    }
+  };
+  /// What one thread does of a chunk: rows, and blocks of panels (forward) or panels (backward).
+  struct Share {
+    int64_t firstBlock, blocks;
+    int64_t fromBlock, toBlock;
+    int64_t fromPanel, toPanel;
+  };
 
   int64_t lanes_of(const Panel& panel) const { return int64_t{panel.vectors} * tiles_.width; }
   bool for_each(int64_t count, double flops, const std::function<void(int64_t, int)>& task, const CancelToken* cancel);
-  void prepare_scratch(int64_t slabRows);
+  void prepare_scratch();
+  /// Rewrites weights_.blocks and adds to weights_.sums.
+  void add_weights(const double* weights, int64_t rows);
   void set_weights(const double* weights, int64_t rows);
   int64_t keep_panels(int64_t rows) const;
+  /// Rows of σ(S) to keep at a time between the halves of a step; 0: computing it twice costs less.
+  int64_t step_rows(int64_t rows) const;
+  bool run(const Pass& pass);
+  void forward(const Pass& pass, const Share& share, Scratch& scratch);
+  /// Outputs of a chunk from the sums over the blocks of panels, and in a step its weights. One thread.
+  void join(const Pass& pass, int64_t firstBlock, int64_t blocks, const std::vector<double>& offset);
+  void backward(const Pass& pass, const Share& share, Scratch& scratch);
+  Panel panel(int64_t q) { return map_.panel(theta_.data(), q); }
   /// Gradient of one panel into scratch.g (p × lanes); false when cancelled.
   bool gradient_of(const Panel& panel, const RowBlocks& rows, const float* kept, const CancelToken* cancel,
                    Scratch& scratch);
+  void move(const Panel& panel, const float* g, const Update& update, uint64_t step);
+  /// Σ_r e_rj.
+  std::vector<double> offsets();
 
   const NetworkShape shape_;
   const Tiles& tiles_;
@@ -98,6 +117,10 @@ class CpuNetwork {
   Weights weights_;
   Kept kept_;
   uint64_t version_ = 1;  // of the particles
+  // Of a pass: sums over each block of panels, the outputs and weights of a chunk, gradients of all particles.
+  Buffer<double> partial_;
+  std::vector<double> chunkOutputs_, chunkWeights_;
+  Buffer<float> gradients_;
 };
 
 }  // namespace cpu

@@ -80,42 +80,61 @@ MEANFIELD_INLINE void activate(float* to, const float* from, int64_t count) {
   for (int64_t i = 0; i < count; i += kWidth) store(to + i, Unit::value(load(from + i)));
 }
 
-template <class Unit, int kN>
+/// Eight rows at a time: their S goes from the registers through the first-level cache into the activation, and the
+/// processor overlaps the one with the other.
+template <class Unit, int kN, bool kKeep>
 void outputs_of(const OutputsTask& task) {
   constexpr int kLanes = kN * kWidth;
   const int32_t k = task.neuron->outputs;
-  for (int64_t done = 0; done < task.rows.blocks; done += kTileRows / kRowBlock) {
-    const int64_t blocks = least(kTileRows / kRowBlock, task.rows.blocks - done), rows = blocks * kRowBlock;
-    product<kN>(task.rows.x + done * kRowBlock * task.rows.inputs, blocks, task.rows.inputs, task.panel.theta,
-                task.tile);
-    float* sums = task.sums + done * kRowBlock * k * kWidth;
-    float* kept = task.kept ? task.kept + done * kRowBlock * kLanes : nullptr;
-    if (k > 1) {
-      float* values = kept ? kept : task.tile;
-      activate<Unit>(values, task.tile, rows * kLanes);
-      mean_of_many<kN>(values, rows, k, task.c, sums);
-    } else if (kept) {
-      mean_of_one<Unit, kN, true>(task.tile, rows, task.c, sums, kept);
+  const int64_t inputs = task.rows.inputs;
+  for (int64_t block = 0; block < task.rows.blocks; ++block) {
+    float* sums = task.sums + block * kRowBlock * k * kWidth;
+    float* kept = kKeep ? task.kept + block * kRowBlock * kLanes : nullptr;
+    float* s = kKeep && !Unit::kFromValue ? kept : task.tile;
+    product<kN>(task.rows.x + block * kRowBlock * inputs, 1, inputs, task.panel.theta, s);
+    if (k == 1) {
+      mean_of_one<Unit, kN, kKeep && Unit::kFromValue>(s, kRowBlock, task.c, sums, kept);
     } else {
-      mean_of_one<Unit, kN, false>(task.tile, rows, task.c, sums, nullptr);
+      float* values = kKeep && Unit::kFromValue ? kept : task.tile;
+      activate<Unit>(values, s, kRowBlock * kLanes);
+      mean_of_many<kN>(values, kRowBlock, k, task.c, sums);
     }
   }
 }
 
 void outputs(const OutputsTask& task) {
   with_activation(task.neuron->activation, [&](auto unit) {
-    with_vectors(task.panel.vectors, [&](auto count) { outputs_of<decltype(unit), decltype(count)::value>(task); });
+    with_vectors(task.panel.vectors, [&](auto count) {
+      if (task.kept)
+        outputs_of<decltype(unit), decltype(count)::value, true>(task);
+      else
+        outputs_of<decltype(unit), decltype(count)::value, false>(task);
+    });
   });
 }
 
-void fold(const float* sums, int64_t count, double* total) {
+typedef float Four __attribute__((vector_size(16), may_alias));
+typedef float Eight __attribute__((vector_size(32), may_alias));
+
+/// Halves are added until one lane is left: the same tree whatever the width.
+MEANFIELD_INLINE float sum_of_lanes(const float* v) {
+  const auto four = [](const float* from) { return *reinterpret_cast<const Four*>(from); };
+  Four sum;
+  if constexpr (kWidth == 16) {
+    const Eight half = *reinterpret_cast<const Eight*>(v) + *reinterpret_cast<const Eight*>(v + 8);
+    sum = __builtin_shufflevector(half, half, 0, 1, 2, 3) + __builtin_shufflevector(half, half, 4, 5, 6, 7);
+  } else if constexpr (kWidth == 8) {
+    sum = four(v) + four(v + 4);
+  } else {
+    sum = four(v);
+  }
+  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
+void fold(float* sums, int64_t count, double* total) {
   for (int64_t i = 0; i < count; ++i, sums += kWidth) {
-    // Halves are added until one lane is left: the same tree whatever the compiler.
-    float lane[kWidth];
-    for (int l = 0; l < kWidth; ++l) lane[l] = sums[l];
-    for (int half = kWidth / 2; half > 0; half /= 2)
-      for (int l = 0; l < half; ++l) lane[l] += lane[l + half];
-    total[i] += static_cast<double>(lane[0]);
+    total[i] += static_cast<double>(sum_of_lanes(sums));
+    store(sums, V{});
   }
 }
 
@@ -131,11 +150,10 @@ MEANFIELD_INLINE void unit_at(const float* from, V* value, V* slope) {
   }
 }
 
-/// One output: Δ = ω_i σ'(s), and with kTail the row `tail` gains Σ_i ω_i σ(s). c stays outside the sum over rows.
+/// One output: Δ = ω_i σ'(s), and with kTail `tail` gains Σ_i ω_i σ(s). c stays outside the sum over rows.
 template <class Unit, int kN, bool kKept, bool kTail>
-MEANFIELD_INLINE void drift_of_one(const float* from, int64_t rows, const float* omega, float* delta, float* tail) {
+MEANFIELD_INLINE void drift_of_one(const float* from, int64_t rows, const float* omega, float* delta, V tail[kN]) {
   constexpr int kLanes = kN * kWidth;
-  V sum[kN] = {};
   for (int64_t row = 0; row < rows; ++row) {
     const V weight = splat(omega[row]);
 #pragma GCC unroll 3
@@ -143,11 +161,9 @@ MEANFIELD_INLINE void drift_of_one(const float* from, int64_t rows, const float*
       V value, slope;
       unit_at<Unit, kKept>(from + row * kLanes + v * kWidth, &value, &slope);
       store(delta + row * kLanes + v * kWidth, weight * slope);
-      if (kTail) sum[v] = fma(weight, value, sum[v]);
+      if (kTail) tail[v] = fma(weight, value, tail[v]);
     }
   }
-  if (kTail)
-    for (int v = 0; v < kN; ++v) store(tail + v * kWidth, load(tail + v * kWidth) + sum[v]);
 }
 
 /// k outputs: Δ = U σ'(s) with U = Ω C in `delta` on entry; σ(s) goes to `values`.
@@ -163,40 +179,52 @@ MEANFIELD_INLINE void drift_of_many(const float* from, int64_t count, float* del
 
 template <class Unit, int kN, bool kKept>
 void drift_of(const DriftTask& task) {
-  constexpr int kLanes = kN * kWidth;
+  constexpr int kLanes = kN * kWidth, kTileBlocks = kTileRows / kRowBlock;
   const int32_t k = task.neuron->outputs;
-  const int64_t inputs = task.rows.inputs;
+  const int64_t inputs = task.rows.inputs, groupBlocks = task.groupRows / kRowBlock;
   const bool tailed = task.neuron->secondLayer == SecondLayer::Bounded;
-  float* delta = task.tile;
-  float* values = task.tile + kTileRows * kLanes;
-  float* tail = task.g + inputs * kLanes;
-  for (int64_t done = 0; done < task.rows.blocks; done += kTileRows / kRowBlock) {
-    const int64_t blocks = least(kTileRows / kRowBlock, task.rows.blocks - done), rows = blocks * kRowBlock;
+  float *values = task.tile, *delta = task.tile + kTileRows * kLanes;
+  for (int64_t done = 0; done < task.rows.blocks; done += kTileBlocks) {
+    const int64_t blocks = least(kTileBlocks, task.rows.blocks - done);
     const float* x = task.rows.x + done * kRowBlock * inputs;
     const float* omega = task.omega + done * kRowBlock * k;
-    const float* from = kKept ? task.kept + done * kRowBlock * kLanes : values;
-    if (!kKept) product<kN>(x, blocks, inputs, task.panel.theta, values);
-    if (k > 1) {
-      product<kN>(omega, blocks, k, task.c, delta);
-      drift_of_many<Unit, kKept>(from, rows * kLanes, delta, values);
-      if (tailed) transposed<kN>(omega, blocks, k, values, tail);
-    } else if (tailed) {
-      drift_of_one<Unit, kN, kKept, true>(from, rows, omega, delta, tail);
-    } else {
-      drift_of_one<Unit, kN, kKept, false>(from, rows, omega, delta, nullptr);
+    V tail[kN] = {};
+    for (int64_t block = 0; block < blocks; ++block) {
+      float* to = delta + block * kRowBlock * kLanes;
+      float* value = values + block * kRowBlock * kLanes;
+      const float* from = value;
+      if (kKept)
+        from = task.kept + (done + block) * kRowBlock * kLanes;
+      else
+        product<kN>(x + block * kRowBlock * inputs, 1, inputs, task.panel.theta, value);
+      constexpr bool kFromKeptValue = kKept && Unit::kFromValue;
+      if (k > 1) {
+        product<kN>(omega + block * kRowBlock * k, 1, k, task.c, to);
+        drift_of_many<Unit, kFromKeptValue>(from, kRowBlock * kLanes, to, value);
+      } else if (tailed) {
+        drift_of_one<Unit, kN, kFromKeptValue, true>(from, kRowBlock, omega + block * kRowBlock, to, tail);
+      } else {
+        drift_of_one<Unit, kN, kFromKeptValue, false>(from, kRowBlock, omega + block * kRowBlock, to, tail);
+      }
     }
-    transposed<kN>(x, blocks, inputs, delta, task.g);
+    const RowSums sums{done % groupBlocks == 0, (done + blocks) % groupBlocks == 0 || done + blocks == task.rows.blocks,
+                       task.part, task.g};
+    transposed<kN>(x, blocks, inputs, delta, sums);
+    if (tailed && k > 1) transposed<kN>(omega, blocks, k, values, sums.from(inputs * kLanes));
+    if (tailed && k == 1) {
+      float* at = task.g + inputs * kLanes;
+      for (int v = 0; v < kN; ++v) store(at + v * kWidth, load(at + v * kWidth) + tail[v]);
+    }
   }
 }
 
 void drift(const DriftTask& task) {
   with_activation(task.neuron->activation, [&](auto unit) {
-    using Unit = decltype(unit);
     with_vectors(task.panel.vectors, [&](auto count) {
-      constexpr int kN = decltype(count)::value;
-      if constexpr (Unit::kFromValue)
-        if (task.kept) return drift_of<Unit, kN, true>(task);
-      drift_of<Unit, kN, false>(task);
+      if (task.kept)
+        drift_of<decltype(unit), decltype(count)::value, true>(task);
+      else
+        drift_of<decltype(unit), decltype(count)::value, false>(task);
     });
   });
 }
@@ -211,7 +239,7 @@ void energies(const DriftTask& task) {
         const float* x = task.rows.x + done * kRowBlock * task.rows.inputs;
         product<kN>(x, blocks, task.rows.inputs, task.panel.theta, task.tile);
         activate<decltype(unit)>(task.tile, task.tile, blocks * kRowBlock * kN * kWidth);
-        transposed<kN>(task.omega + done * kRowBlock * k, blocks, k, task.tile, task.g);
+        transposed<kN>(task.omega + done * kRowBlock * k, blocks, k, task.tile, {true, true, task.g, task.g});
       }
     });
   });

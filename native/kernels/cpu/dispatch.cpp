@@ -114,6 +114,10 @@ const Backend* backend() {
          const CancelToken* cancel) {
         return guarded([&] { return of(network).update(matrix, rows, weights, *update, cancel); });
       },
+      [](void* network, int32_t matrix, Rows rows, const Weigh* weigh, const Update* update,
+         const CancelToken* cancel) {
+        return guarded([&] { return of(network).step(matrix, rows, *weigh, *update, cancel); });
+      },
       [](void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, double* energies) {
         return guarded([&] { return of(network).energies(matrix, rows, weights, cancel, energies); });
       },

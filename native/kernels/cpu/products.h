@@ -49,15 +49,26 @@ MEANFIELD_INLINE void product(const float* x, int64_t blocks, int64_t inputs, co
     }
 }
 
-/// g[f][lane] += Σ_row x[block][f][row] tile[row][lane] for kF inputs; x points at the first of them.
+/// Where the sums over rows go. Rows come in groups; the sum of a group starts at zero and is added to `total` as a
+/// whole. A call sees one tile of a group: the group may have begun before it, in `part`, and end after it.
+struct RowSums {
+  bool opens, closes;  // the tile is the first, the last of its group
+  float* part;         // untouched when the tile is a whole group
+  float* total;
+  MEANFIELD_INLINE_MEMBER RowSums from(int64_t offset) const { return {opens, closes, part + offset, total + offset}; }
+};
+
+/// sums[f][lane] += Σ_row x[block][f][row] tile[row][lane] for kF inputs; x points at the first of them.
 template <int kF, int kN>
-MEANFIELD_INLINE void transposed_inputs(const float* x, int64_t blocks, int64_t inputs, const float* tile, float* g) {
+MEANFIELD_INLINE void transposed_inputs(const float* x, int64_t blocks, int64_t inputs, const float* tile,
+                                        const RowSums& sums) {
   constexpr int kLanes = kN * kWidth;
-  V sum[kF][kN];
+  V sum[kF][kN] = {};
+  if (!sums.opens)
 #pragma GCC unroll 8
-  for (int f = 0; f < kF; ++f)
+    for (int f = 0; f < kF; ++f)
 #pragma GCC unroll 3
-    for (int v = 0; v < kN; ++v) sum[f][v] = load(g + f * kLanes + v * kWidth);
+      for (int v = 0; v < kN; ++v) sum[f][v] = load(sums.part + f * kLanes + v * kWidth);
   for (int64_t block = 0; block < blocks; ++block, x += inputs * kRowBlock)
     for (int row = 0; row < kRowBlock; ++row, tile += kLanes) {
       V column[kN];
@@ -70,30 +81,35 @@ MEANFIELD_INLINE void transposed_inputs(const float* x, int64_t blocks, int64_t 
         for (int v = 0; v < kN; ++v) sum[f][v] = fma(factor, column[v], sum[f][v]);
       }
     }
+  float* to = sums.closes ? sums.total : sums.part;
 #pragma GCC unroll 8
   for (int f = 0; f < kF; ++f)
 #pragma GCC unroll 3
-    for (int v = 0; v < kN; ++v) store(g + f * kLanes + v * kWidth, sum[f][v]);
+    for (int v = 0; v < kN; ++v) {
+      float* at = to + f * kLanes + v * kWidth;
+      store(at, sums.closes ? load(at) + sum[f][v] : sum[f][v]);
+    }
 }
 
 template <int kF, int kN>
 MEANFIELD_INLINE void transposed_rest(int64_t rest, const float* x, int64_t blocks, int64_t inputs, const float* tile,
-                                      float* g) {
+                                      const RowSums& sums) {
   if constexpr (kF > 0) {
     if (rest == kF)
-      transposed_inputs<kF, kN>(x, blocks, inputs, tile, g);
+      transposed_inputs<kF, kN>(x, blocks, inputs, tile, sums);
     else
-      transposed_rest<kF - 1, kN>(rest, x, blocks, inputs, tile, g);
+      transposed_rest<kF - 1, kN>(rest, x, blocks, inputs, tile, sums);
   }
 }
 
-/// g[input][lane] += Σ_row x[block][input][row] tile[row][lane].
+/// sums[input][lane] += Σ_row x[block][input][row] tile[row][lane].
 template <int kN>
-MEANFIELD_INLINE void transposed(const float* x, int64_t blocks, int64_t inputs, const float* tile, float* g) {
+MEANFIELD_INLINE void transposed(const float* x, int64_t blocks, int64_t inputs, const float* tile,
+                                 const RowSums& sums) {
   int64_t f = 0;
   for (; f + kRows <= inputs; f += kRows)
-    transposed_inputs<kRows, kN>(x + f * kRowBlock, blocks, inputs, tile, g + f * kN * kWidth);
-  transposed_rest<kRows - 1, kN>(inputs - f, x + f * kRowBlock, blocks, inputs, tile, g + f * kN * kWidth);
+    transposed_inputs<kRows, kN>(x + f * kRowBlock, blocks, inputs, tile, sums.from(f * kN * kWidth));
+  transposed_rest<kRows - 1, kN>(inputs - f, x + f * kRowBlock, blocks, inputs, tile, sums.from(f * kN * kWidth));
 }
 
 }  // namespace MEANFIELD_ISA

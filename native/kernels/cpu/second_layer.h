@@ -58,14 +58,8 @@ void coefficients(const Neuron& neuron, const Panel& panel, int64_t inputs, floa
 }
 
 /// See Tiles::finish.
-void finish(const Neuron& neuron, const Panel& panel, int64_t inputs, const float* c, const double* omegaSum,
-            const double* total, float* g) {
+void finish(const Neuron& neuron, const Panel& panel, int64_t inputs, const float* c, const double* omegaSum, float* g) {
   const int32_t k = neuron.outputs, lanes = panel.vectors * kWidth;
-  const int64_t tailRows = neuron.secondLayer == SecondLayer::Fixed     ? 0
-                           : neuron.secondLayer == SecondLayer::Bounded ? k
-                                                                        : 1;
-  if (total)
-    for (int64_t i = 0; i < (inputs + tailRows) * lanes; ++i) g[i] = static_cast<float>(total[i]);
   if (k == 1)
     for (int64_t row = 0; row < inputs; ++row)
       for (int32_t l = 0; l < lanes; l += kWidth) store(g + row * lanes + l, load(g + row * lanes + l) * load(c + l));

@@ -17,8 +17,9 @@ namespace meanfield {
 namespace cpu {
 
 constexpr int kRowBlock = 8;
-/// Rows of the scratch tile: Δ of this many rows and one panel stays in the first-level cache between the two products.
-constexpr int kTileRows = 64;
+/// Rows of the scratch tile: Δ of this many rows and one panel stays in the first-level cache between its two uses, and
+/// is long enough to fill and drain the accumulators of the second product 128 multiply-adds apart.
+constexpr int kTileRows = 128;
 
 struct Panel {
   float* theta;       // p × lanes
@@ -39,19 +40,23 @@ struct OutputsTask {
   Panel panel;
   RowBlocks rows;
   const float* c;  // k × lanes
-  float* tile;     // kTileRows × lanes
+  float* tile;     // 8 × lanes
   float* sums;     // 8·blocks × k × width: one partial sum a lane, added to
-  float* kept;     // 8·blocks × lanes, receives σ(S); nullptr: not wanted
+  /// Receives what `drift` needs, so that it need not compute it again: σ(s), or s itself where σ' is no function of σ.
+  /// 8·blocks × lanes; nullptr: not wanted.
+  float* kept;
 };
 
 struct DriftTask {
   const Neuron* neuron;
   Panel panel;
-  RowBlocks rows;
+  RowBlocks rows;      // begins and ends with a group of rows
+  int64_t groupRows;   // rows that are summed before they meet the total; a multiple of kTileRows
   const float* omega;  // blocks × k × 8, zero in the rows past the last one
   const float* c;      // k × lanes
-  float* tile;         // 3 × kTileRows × lanes
-  const float* kept;   // 8·blocks × lanes of σ(S) from the same particles and rows; nullptr: computed here
+  float* tile;         // 2 × kTileRows × lanes
+  float* part;         // p × lanes
+  const float* kept;   // from the same particles and rows; nullptr: computed here
   float* g;            // p × lanes, added to: raw sums, see finish
 };
 
@@ -89,8 +94,8 @@ struct Tiles {
   /// c and (not null) e of the neurons of a panel, k × lanes each; zero in the lanes without a particle.
   void (*coefficients)(const Neuron& neuron, const Panel& panel, int64_t inputs, float* c, float* e);
   void (*outputs)(const OutputsTask& task);
-  /// total[i] += Σ over the lanes of sums[i], in double.
-  void (*fold)(const float* sums, int64_t count, double* total);
+  /// total[i] += Σ over the lanes of sums[i], in double; sums = 0.
+  void (*fold)(float* sums, int64_t count, double* total);
   /// Raw gradient: rows 0 … inputs of g gain Σ_i (Σ_j ω_ij c_j) σ'(s_i) x_i (without c when k = 1); in the bounded
   /// layer row inputs + j gains Σ_i ω_ij σ(s_i).
   void (*drift)(const DriftTask& task);
@@ -98,9 +103,9 @@ struct Tiles {
   void (*energies)(const DriftTask& task);
   /// total += g, then g = 0.
   void (*carry)(float* g, int64_t count, double* total);
-  /// From the raw sums (in g, or in total when that is not null) to the gradient, in g. omegaSum[j] = Σ_i ω_ij.
+  /// From the raw sums to the gradient, in g. omegaSum[j] = Σ_i ω_ij.
   void (*finish)(const Neuron& neuron, const Panel& panel, int64_t inputs, const float* c, const double* omegaSum,
-                 const double* total, float* g);
+                 float* g);
   void (*move)(const MoveTask& task);
 
   void (*apply)(VectorFunction function, const float* in, int64_t count, float* out);

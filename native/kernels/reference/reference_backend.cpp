@@ -113,7 +113,7 @@ Status gradient(void* network, int32_t matrix, Rows rows, const double* weights,
   });
 }
 
-Status update(void* network, int32_t matrix, Rows rows, const double* weights, const Update* update,
+Status move(void* network, int32_t matrix, Rows rows, const double* weights, const Update* update,
               const CancelToken* cancel) {
   return guarded([&] {
     ReferenceNetwork& net = at(network);
@@ -133,6 +133,17 @@ Status update(void* network, int32_t matrix, Rows rows, const double* weights, c
       }
     }
     return Status::Ok;
+  });
+}
+
+Status step(void* network, int32_t matrix, Rows rows, const Weigh* weigh, const Update* update,
+            const CancelToken* cancel) {
+  return guarded([&] {
+    std::vector<double> z(static_cast<size_t>(rows.count * at(network).shape.neuron.outputs)), weights(z.size());
+    const Status status = outputs(network, matrix, rows, cancel, z.data());
+    if (status != Status::Ok) return status;
+    weigh->rows(weigh->context, 0, rows.count, z.data(), weights.data());
+    return move(network, matrix, rows, weights.data(), update, cancel);
   });
 }
 
@@ -164,7 +175,7 @@ Status sum_squares(void* network, double* sum) {
 
 const Backend* reference_backend() {
   static const Backend backend = {kBackendVersion, "reference", "scalar",   open,     close,    add_matrix, write_particles,
-                                  read_particles,  outputs,     gradient, update, energies, sum_squares};
+                                  read_particles,  outputs,     gradient, move, step, energies, sum_squares};
   return &backend;
 }
 

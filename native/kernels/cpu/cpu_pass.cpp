@@ -1,0 +1,244 @@
+// Passes over the rows in which all particles take part: `outputs` and `step`.
+#include <algorithm>
+#include <exception>
+#if defined(__linux__)
+#include <unistd.h>
+#endif
+
+#include "native/kernels/cpu/cpu_network.h"
+#include "native/kernels/cpu/rendezvous.h"
+
+namespace meanfield {
+namespace cpu {
+
+namespace {
+
+/// Work below this runs on the calling thread: waking another costs more.
+constexpr double kSerialFlops = 2e6;
+/// Activations kept between `outputs` and a `drift` that may follow, at most.
+constexpr int64_t kKeptBytes = 16 << 20;
+/// Activations kept within a step when they do not fit the second-level cache, unless one group of rows needs more.
+constexpr int64_t kStepBytes = 32 << 20;
+/// Neurons of fewer inputs are computed twice rather than fetched from beyond the second-level cache: 8 bytes cost
+/// about two cycles there, s and σ(s) cost 1 + inputs/32.
+constexpr int64_t kFetchInputs = 24;
+constexpr int64_t kMostChunkRows = 2048;
+
+int64_t second_level_cache() {
+  static const int64_t bytes = [] {
+    int64_t found = 0;
+#if defined(__linux__) && defined(_SC_LEVEL2_CACHE_SIZE)
+    found = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+    return found > 0 ? found : int64_t{1} << 20;
+  }();
+  return bytes;
+}
+
+int64_t blocks_in(int64_t bytes, int64_t bytesPerRow, int64_t least) {
+  return std::max(least, bytes / bytesPerRow) / kRowBlock;
+}
+
+}  // namespace
+
+int64_t CpuNetwork::keep_panels(int64_t rows) const {
+  const int64_t lanes = kKeptBytes / static_cast<int64_t>(sizeof(float)) / std::max<int64_t>(rows, 1);
+  return std::min(map_.panels(), lanes / (int64_t{tiles_.width} * tiles_.maxVectors));
+}
+
+int64_t CpuNetwork::step_rows(int64_t rows) const {
+  const int64_t group = group_rows(rows), cache = second_level_cache();
+  const int64_t lanes = std::max<int64_t>(1, map_.lanes() / shape_.threads);  // of one thread
+  const auto groups = [&](int64_t most) { return most / group * group; };
+  const bool resident = 8 * shape_.parameters() * lanes <= cache / 2;  // Θ and G
+  if (resident && groups(cache / 2 / (4 * lanes)) > 0) return groups(cache / 2 / (4 * lanes));
+  if (shape_.inputs < kFetchInputs) return 0;
+  const int64_t kept = kStepBytes / (4 * map_.lanes()), data = cache / 2 / (4 * shape_.inputs);
+  return std::max(group, groups(std::min(kept, data)));
+}
+
+std::vector<double> CpuNetwork::offsets() {
+  const int64_t k = shape_.neuron.outputs;
+  std::vector<double> offset(static_cast<size_t>(k), 0.0);
+  if (shape_.neuron.secondLayer != SecondLayer::Parity) return offset;
+  for (int64_t q = 0; q < map_.panels(); ++q) {
+    const int64_t lanes = lanes_of(panel(q));
+    tiles_.coefficients(shape_.neuron, panel(q), shape_.inputs, scratch_[0].c.data(), scratch_[0].e.data());
+    for (int64_t i = 0; i < k * lanes; ++i) offset[static_cast<size_t>(i / lanes)] += scratch_[0].e.data()[i];
+  }
+  return offset;
+}
+
+void CpuNetwork::forward(const Pass& pass, const Share& share, Scratch& scratch) {
+  const int64_t k = shape_.neuron.outputs, inputs = shape_.inputs, sums = share.blocks * kRowBlock * k;
+  scratch.sums.clear(sums * tiles_.width);
+  const RowBlocks part{pass.rows.x + share.firstBlock * kRowBlock * inputs, share.blocks, inputs};
+  const int64_t inChunk = share.firstBlock % pass.chunkBlocks;
+  for (int64_t b = share.fromBlock; b < share.toBlock; ++b) {
+    double* partial = partial_.data() + (b * pass.chunkBlocks + inChunk) * kRowBlock * k;
+    std::fill(partial, partial + sums, 0.0);
+    const int64_t from = map_.first_panel(b), to = map_.first_panel(b + 1);
+    for (int64_t q = from; q < to; ++q) {
+      if (pass.cancel && pass.cancel->cancelled()) return;
+      const Panel p = panel(q);
+      tiles_.coefficients(shape_.neuron, p, inputs, scratch.c.data(), nullptr);
+      tiles_.outputs({&shape_.neuron, p, part, scratch.c.data(), scratch.tile.data(), scratch.sums.data(),
+                      pass.kept_at(map_, q, share.firstBlock, lanes_of(p))});
+      if ((q + 1 - from) % kFoldPanels == 0 || q + 1 == to) tiles_.fold(scratch.sums.data(), sums, partial);
+    }
+  }
+}
+
+void CpuNetwork::join(const Pass& pass, int64_t firstBlock, int64_t blocks, const std::vector<double>& offset) {
+  const int64_t k = shape_.neuron.outputs, first = firstBlock * kRowBlock;
+  const int64_t rows = std::min(blocks * kRowBlock, pass.count - first), stride = pass.chunkBlocks * kRowBlock * k;
+  double* z = pass.weigh ? chunkOutputs_.data() : pass.z + first * k;
+  std::copy(partial_.data(), partial_.data() + rows * k, z);
+  for (int64_t b = 1; b < map_.blocks(); ++b) {
+    const double* partial = partial_.data() + b * stride;
+    for (int64_t i = 0; i < rows * k; ++i) z[i] += partial[i];
+  }
+  const double particles = static_cast<double>(shape_.particles);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < k; ++j) z[i * k + j] = (z[i * k + j] + offset[static_cast<size_t>(j)]) / particles;
+  if (!pass.weigh) return;
+  pass.weigh->rows(pass.weigh->context, first, rows, z, chunkWeights_.data());
+  add_weights(chunkWeights_.data(), rows);
+}
+
+void CpuNetwork::backward(const Pass& pass, const Share& share, Scratch& scratch) {
+  const int64_t inputs = shape_.inputs, p = shape_.parameters(), group = group_rows(pass.rows.blocks * kRowBlock);
+  const bool opens = share.firstBlock == 0, closes = share.firstBlock + share.blocks == pass.rows.blocks;
+  const RowBlocks part{pass.rows.x + share.firstBlock * kRowBlock * inputs, share.blocks, inputs};
+  for (int64_t q = share.fromPanel; q < share.toPanel; ++q) {
+    if (pass.cancel && pass.cancel->cancelled()) return;
+    const Panel one = panel(q);
+    const int64_t lanes = lanes_of(one);
+    float* g = opens && closes ? scratch.g.data() : gradients_.data() + map_.lanes_before(q) * p;
+    if (opens) std::fill(g, g + p * lanes, 0.0f);
+    tiles_.coefficients(shape_.neuron, one, inputs, scratch.c.data(), nullptr);
+    tiles_.drift({&shape_.neuron, one, part, group, weights_.blocks.data(), scratch.c.data(), scratch.tile.data(),
+                  scratch.part.data(), pass.kept_at(map_, q, share.firstBlock, lanes), g});
+    if (!closes) continue;
+    tiles_.finish(shape_.neuron, one, inputs, scratch.c.data(), weights_.sums.data(), g);
+    move(one, g, *pass.update, pass.update->firstStep);
+  }
+}
+
+bool CpuNetwork::run(const Pass& pass) {
+  const int64_t k = shape_.neuron.outputs, rows = pass.chunkBlocks * kRowBlock;
+  const int workers = pass.flops < kSerialFlops ? 1 : shape_.threads;
+  partial_.resize(map_.blocks() * rows * k);
+  for (int w = 0; w < workers; ++w) scratch_[static_cast<size_t>(w)].sums.resize(rows * k * tiles_.width);
+  const std::vector<double> offset = offsets();
+  // Each thread keeps its panels from chunk to chunk, unless they are too few to go round: then the rows are split.
+  const bool byRows = map_.blocks() < 4 * workers;
+  Rendezvous meeting(workers);
+  bool stop = false;
+  std::exception_ptr failure;
+  const std::function<void(int64_t, int)> task = [&](int64_t worker, int) {
+    Scratch& scratch = scratch_[static_cast<size_t>(worker)];
+    const auto cut = [&](int64_t count, int64_t at) { return count * at / workers; };
+    for (int64_t first = 0; first < pass.rows.blocks; first += pass.chunkBlocks) {
+      const int64_t blocks = std::min(pass.chunkBlocks, pass.rows.blocks - first);
+      Share share{first, blocks, cut(map_.blocks(), worker), cut(map_.blocks(), worker + 1), 0, 0};
+      if (byRows)
+        share = {first + cut(blocks, worker), cut(blocks, worker + 1) - cut(blocks, worker), 0, map_.blocks(), 0, 0};
+      forward(pass, share, scratch);
+      meeting.meet([&] {
+        stop = pass.cancel && pass.cancel->cancelled();
+        if (stop) return;
+        try {
+          join(pass, first, blocks, offset);
+        } catch (...) {
+          failure = std::current_exception();
+          stop = true;
+        }
+      });
+      if (stop) return;
+      if (!pass.weigh) continue;
+      share = {first, blocks, 0, 0, cut(map_.panels(), worker), cut(map_.panels(), worker + 1)};
+      if (!byRows) {  // the same panels as before
+        share.fromPanel = map_.first_panel(cut(map_.blocks(), worker));
+        share.toPanel = map_.first_panel(cut(map_.blocks(), worker + 1));
+      }
+      backward(pass, share, scratch);
+      // The next chunk's `join` overwrites the weights only when every thread has come through its `forward`.
+    }
+  };
+  pool_.run(workers, task);
+  if (failure) std::rethrow_exception(failure);
+  return !(pass.cancel && pass.cancel->cancelled());
+}
+
+Status CpuNetwork::outputs(int32_t matrix, Rows rows, const CancelToken* cancel, double* z) {
+  if (rows.count == 0) return Status::Ok;
+  const Selection::View view = selection_.select(matrices_, matrix, rows);
+  prepare_scratch();
+  Pass pass;
+  pass.rows = view.blocks;
+  pass.count = rows.count;
+  // The data of a chunk and its sums stay in the second-level cache while the particles pass.
+  const int64_t rowBytes = 4 * shape_.inputs + 4 * shape_.neuron.outputs * tiles_.width;
+  pass.chunkBlocks = std::min(blocks_in(second_level_cache() / 2, rowBytes, kTileRows), kMostChunkRows / kRowBlock);
+  pass.chunkBlocks = std::min(pass.chunkBlocks, view.blocks.blocks);
+  pass.flops = 2.0 * static_cast<double>(rows.count) * static_cast<double>(shape_.particles) *
+               static_cast<double>(shape_.inputs + 20);
+  pass.z = z;
+  pass.cancel = cancel;
+  kept_.version = 0;
+  pass.keptPanels = keep_panels(view.blocks.blocks * kRowBlock);
+  pass.keptBlocks = view.blocks.blocks;
+  if (pass.keptPanels > 0) {
+    kept_.values.resize(map_.lanes_before(pass.keptPanels) * pass.keptBlocks * kRowBlock);
+    pass.kept = kept_.values.data();
+  }
+  if (!run(pass)) return Status::Cancelled;
+  if (pass.keptPanels > 0) {
+    kept_.panels = pass.keptPanels;
+    kept_.selection = view.number;
+    kept_.version = version_;
+  }
+  return Status::Ok;
+}
+
+Status CpuNetwork::step(int32_t matrix, Rows rows, const Weigh& weigh, const Update& update,
+                        const CancelToken* cancel) {
+  if (rows.count == 0) return this->update(matrix, rows, nullptr, update, cancel);
+  const int64_t chunk = step_rows(rows.count), k = shape_.neuron.outputs;
+  if (chunk == 0 || update.repeats != 1 || update.rate == 0) {
+    chunkOutputs_.resize(static_cast<size_t>(rows.count * k));
+    chunkWeights_.resize(static_cast<size_t>(rows.count * k));
+    const Status status = outputs(matrix, rows, cancel, chunkOutputs_.data());
+    if (status != Status::Ok) return status;
+    weigh.rows(weigh.context, 0, rows.count, chunkOutputs_.data(), chunkWeights_.data());
+    return this->update(matrix, rows, chunkWeights_.data(), update, cancel);
+  }
+  const Selection::View view = selection_.select(matrices_, matrix, rows);
+  prepare_scratch();
+  Pass pass;
+  pass.rows = view.blocks;
+  pass.count = rows.count;
+  pass.chunkBlocks = std::min(chunk / kRowBlock, view.blocks.blocks);
+  pass.flops = 4.0 * static_cast<double>(rows.count) * static_cast<double>(shape_.particles) *
+               static_cast<double>(shape_.inputs + 20);
+  pass.weigh = &weigh;
+  pass.update = &update;
+  pass.cancel = cancel;
+  kept_.version = 0;
+  pass.keptPanels = map_.panels();
+  pass.keptBlocks = pass.chunkBlocks;
+  pass.keptAnew = true;
+  kept_.values.resize(map_.lanes() * pass.keptBlocks * kRowBlock);
+  pass.kept = kept_.values.data();
+  if (pass.chunkBlocks < view.blocks.blocks) gradients_.resize(map_.lanes() * shape_.parameters());
+  chunkOutputs_.resize(static_cast<size_t>(pass.chunkBlocks * kRowBlock * k));
+  chunkWeights_.resize(chunkOutputs_.size());
+  weights_.blocks.resize(pass.chunkBlocks * kRowBlock * k);
+  weights_.sums.assign(static_cast<size_t>(k), 0.0);
+  ++version_;
+  return run(pass) ? Status::Ok : Status::Cancelled;
+}
+
+}  // namespace cpu
+}  // namespace meanfield
