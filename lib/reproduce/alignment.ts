@@ -129,7 +129,15 @@ async function trainMeanField(
 ): Promise<{ course: Course; start: Float32Array }> {
   const { particles, ridge, entropy, step, innerSteps, outerSteps } = settings
   const algorithm = { name: 'dual-averaging', step, innerSteps } as const
-  const net = new MeanFieldNetwork({ ...firstLayer, particles, ridge, entropy, initialVariance: 1, algorithm })
+  const net = new MeanFieldNetwork({
+    ...firstLayer,
+    particles,
+    outputScale: 1,
+    ridge,
+    entropy,
+    initialVariance: 1,
+    algorithm,
+  })
   const run = net.fit(teacher.train, {
     seed,
     threads,
