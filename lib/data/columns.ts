@@ -82,9 +82,18 @@ export function chooseColumns(file: string, scanner: RecordScanner, options: Cho
   const find = (column: unknown, option: string): number => {
     const index = typeof column === 'string' ? names.indexOf(column) : column
     if (typeof index === 'number' && Number.isInteger(index) && index >= 0 && index < names.length) return index
+    throw fail(`there is no column ${show(column)}, expected one of ${listed(names)}; ${advice(column)}`, option, {
+      column,
+    })
+  }
+  const advice = (column?: unknown): string => {
+    const other = [',', ';', '\t', '|'].find(
+      (c) => c !== options.delimiter && first.length === 1 && first[0]?.includes(c),
+    )
+    if (other !== undefined) return `the first line has ${JSON.stringify(other)}: pass it as delimiter`
+    if (!header && guessed) return 'pass header: true if the first line holds the names'
     const near = typeof column === 'string' ? suggest(column, names) : undefined
-    const advice = near !== undefined ? `did you mean ${show(near)}?` : otherAdvice(header, guessed, first, options)
-    throw fail(`there is no column ${show(column)}, expected one of ${listed(names)}; ${advice}`, option, { column })
+    return near === undefined ? 'choose one of them' : `did you mean ${show(near)}?`
   }
   let target = -1
   if (withTarget) {
@@ -106,10 +115,7 @@ export function chooseColumns(file: string, scanner: RecordScanner, options: Cho
         )
       }
       if (rest.length > 0) return rest
-      throw fail(
-        `the only column is the target, expected features; ${otherAdvice(header, guessed, first, options)}`,
-        'target',
-      )
+      throw fail(`the only column is the target, expected features; ${advice()}`, 'target')
     }
     if (!Array.isArray(asked) || asked.length === 0) {
       throw fail(`features is ${show(asked)}, expected a list of columns; pass their names`, 'features')
@@ -122,15 +128,6 @@ export function chooseColumns(file: string, scanner: RecordScanner, options: Cho
     })
     return chosen
   }
-}
-
-function otherAdvice(header: boolean, guessed: boolean, first: readonly string[], options: Choice): string {
-  const other = [',', ';', '\t', '|'].find(
-    (c) => c !== options.delimiter && first.length === 1 && first[0]?.includes(c),
-  )
-  if (other !== undefined) return `the first line has ${JSON.stringify(other)}: pass it as delimiter`
-  if (!header && guessed) return 'pass header: true if the first line holds the names'
-  return 'choose one of them'
 }
 
 function listed(names: readonly string[]): string {

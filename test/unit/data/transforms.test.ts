@@ -29,6 +29,13 @@ describe('fitScaler', () => {
     expect(Array.from(scaled)).toEqual([0, 0, 0, 0.5, Math.fround(0.2), 0, 1, 1, 0])
   })
 
+  it('keeps float64 features in float64', () => {
+    const features = Float64Array.of(0.1, 0.2, 0.3)
+    const scaled = applyScaler(fitScaler('minmax', { features, columns: 1 }), features, 1)
+    expect(scaled).toEqual(Float64Array.of(0, (0.2 - 0.1) / (0.3 - 0.1), 1))
+    expect(features).toEqual(Float64Array.of(0.1, 0.2, 0.3))
+  })
+
   it('leaves features as they are, in a new array', () => {
     const scaled = applyScaler(fitScaler('none', table), table.features, 3)
     expect(scaled).toEqual(table.features)
