@@ -2,8 +2,9 @@
 import { alignment } from './alignment'
 import { digits } from './digits'
 import type { Experiment } from './experiment'
+import { svrgLangevin } from './svrg-langevin'
 
-export const experiments: readonly Experiment[] = [digits, alignment]
+export const experiments: readonly Experiment[] = [digits, alignment, svrgLangevin]
 
 export { atLeast, atMost, type Claim } from './claim'
 export { type Context, type Experiment, type Findings, type Reproduction, runExperiment } from './experiment'
