@@ -71,19 +71,8 @@ Network& Problem::companion() {
 }
 
 std::vector<float> Problem::normals(Stream stream, uint64_t step) {
-  if (!noise_) {
-    noise_ = network.alike(network.shape());
-    const std::vector<float> blank(static_cast<size_t>(network.shape().inputs), 0.f);
-    noise_->add_matrix(MatrixView<const float>(blank.data(), 1, network.shape().inputs));
-  }
-  const std::vector<double> zero(static_cast<size_t>(outputs_per_row()), 0.0);
-  Update draw;
-  draw.keep = 0;
-  draw.noise = 1;
-  draw.firstStep = step;
-  draw.field = {seed, stream};
-  noise_->update(0, {nullptr, 1}, zero.data(), draw);
-  return noise_->read_particles();
+  if (!normals_) normals_ = std::make_unique<Normals>(network);
+  return normals_->draw({seed, stream}, step);
 }
 
 double Problem::descend(Rows rows, std::vector<double>& weights, const Update& update) {

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "native/kernels/network.h"
+#include "native/mean_field/normals.h"
 #include "native/problem/losses.h"
 
 namespace meanfield {
@@ -86,7 +86,8 @@ class Problem {
   bool is_all(Rows rows) const { return !rows.index && rows.count == train.rows; }
   Evaluation evaluate(const Targets& on, const std::vector<double>& z) const;
 
-  std::unique_ptr<Network> companion_, noise_;
+  std::unique_ptr<Network> companion_;
+  std::unique_ptr<Normals> normals_;
   const CancelToken* cancel_ = nullptr;
   std::vector<double> z_;
   bool fresh_ = false;
