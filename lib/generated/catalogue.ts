@@ -106,6 +106,10 @@ export interface RunOptions {
   certificate?: boolean
   /** Draws from the prior for the log-partition function; auto: 20000, fewer where data are large. (S) Default "auto". */
   certificateDraws?: number | 'auto'
+  /** Entropy of the certificate; auto: nearest neighbours up to 10 numbers a particle, else the mixture. Default "auto". */
+  certificateEstimator?: 'auto' | 'nearest-neighbours' | 'mixture' | 'two-sample'
+  /** Steps between certificates along the run, at trace points; auto: only one at the end. Default "auto". */
+  certificateEvery?: number | 'auto'
 }
 
 /** One point of a trace, or of a running fit. */
@@ -138,6 +142,18 @@ export interface TracePoint {
   /** Accuracy or R² on the validation data; NaN without. */
   validationScore: number
 
+  /** L(q) = F(q) + entropy term, estimated; NaN where certificateEvery asks for none. */
+  primal: number
+
+  /** D(g(q)), a lower bound of the optimum, estimated; NaN likewise. */
+  dual: number
+
+  /** primal − dual = λ KL(q‖p_q); NaN likewise. */
+  gap: number
+
+  /** Standard error of the gap; NaN likewise. */
+  gapError: number
+
 }
 
-export const traceColumns = ['step', 'passes', 'seconds', 'objective', 'loss', 'secondMoment', 'score', 'validationLoss', 'validationScore'] as const satisfies (keyof TracePoint)[]
+export const traceColumns = ['step', 'passes', 'seconds', 'objective', 'loss', 'secondMoment', 'score', 'validationLoss', 'validationScore', 'primal', 'dual', 'gap', 'gapError'] as const satisfies (keyof TracePoint)[]

@@ -110,13 +110,18 @@ export interface NativeCertificate {
   /** λ·KL(q‖p_q) estimated: primal − dual. */
   gap: number
   standardError: number
-  /** Known bias bound of the entropy estimate, in units of the objective; NaN when unknown. */
+  /** What the estimates may be off by beyond the standard error, in units of the objective; Infinity when unknown. */
   biasBound: number
   entropyEstimator: string
   partitionEstimator: string
   effectiveSampleSize: number
   /** Fraction of the draws: effectiveSampleSize / draws. */
   effectiveFraction: number
+  /**
+   * Gap of the Gibbs response p_q, the mean of ℓ(a_i) + ℓ*(g_i) − g_i a_i with a = E_{p_q} h by MALA: needs neither entropy nor
+   * partition function, so that it holds in any dimension as far as the chains have mixed. NaN where there is none.
+   */
+  responseGap: number
   /** False when the numbers must not be relied on; `words` says why. */
   trusted: boolean
   words: string

@@ -53,7 +53,8 @@ class Trace {
 };
 
 std::vector<double*> numbers(Measurement& m) {
-  return {&m.objective, &m.loss, &m.secondMoment, &m.score, &m.validationLoss, &m.validationScore, &m.dual, &m.gap};
+  return {&m.objective, &m.loss, &m.secondMoment, &m.score, &m.validationLoss, &m.validationScore, &m.dual, &m.gap,
+          &m.primal,    &m.gapError};
 }
 
 class Loop {
@@ -261,13 +262,18 @@ const std::vector<TraceColumn>& trace_columns() {
       {"score", "Training accuracy, or R² for the squared and Huber losses."},
       {"validationLoss", "Mean loss on the validation data; NaN without."},
       {"validationScore", "Accuracy or R² on the validation data; NaN without."},
+      {"primal", "L(q) = F(q) + entropy term, estimated; NaN where certificateEvery asks for none."},
+      {"dual", "D(g(q)), a lower bound of the optimum, estimated; NaN likewise."},
+      {"gap", "primal − dual = λ KL(q‖p_q); NaN likewise."},
+      {"gapError", "Standard error of the gap; NaN likewise."},
   };
   return columns;
 }
 
 std::vector<double> Method::trace_row(double seconds, const Measurement& m) const {
   return {static_cast<double>(steps()), passes(), seconds,          m.objective,      m.loss,
-          m.secondMoment,               m.score,  m.validationLoss, m.validationScore};
+          m.secondMoment,               m.score,  m.validationLoss, m.validationScore,
+          m.primal,                     m.dual,   m.gap,            m.gapError};
 }
 
 RunRecord drive(Method& method, const RunPlan& plan, const CancelToken& cancel,

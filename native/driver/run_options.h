@@ -4,6 +4,9 @@
 
 namespace meanfield {
 
+/// How the entropy of the certificate is estimated; see mean_field/certificate.h.
+enum class GapEstimator { Auto, Neighbours, Mixture, TwoSample };
+
 struct RunOptions {
   Auto<int64_t> steps;
   Auto<double> passes;
@@ -17,6 +20,8 @@ struct RunOptions {
   double checkpointSeconds = 30;
   bool certificate = true;
   Auto<int64_t> certificateDraws;
+  GapEstimator certificateEstimator = GapEstimator::Auto;
+  Auto<int64_t> certificateEvery;
 
   static const OptionTable<RunOptions>& table() {
     static const OptionTable<RunOptions> table =
@@ -43,7 +48,12 @@ struct RunOptions {
             .boolean("certificate", &RunOptions::certificate,
                      "Estimate primal, dual and gap at the end (needs noise and ridge above 0).")
             .integer("certificateDraws", "S", &RunOptions::certificateDraws, at_least(100),
-                     "Draws from the prior for the log-partition function; auto: 20000, fewer where data are large.");
+                     "Draws from the prior for the log-partition function; auto: 20000, fewer where data are large.")
+            .choice("certificateEstimator", &RunOptions::certificateEstimator,
+                    {"auto", "nearest-neighbours", "mixture", "two-sample"},
+                    "Entropy of the certificate; auto: nearest neighbours up to 10 numbers a particle, else the mixture.")
+            .integer("certificateEvery", "", &RunOptions::certificateEvery, at_least(1),
+                     "Steps between certificates along the run, at trace points; auto: only one at the end.");
     return table;
   }
 };

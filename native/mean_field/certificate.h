@@ -4,12 +4,27 @@
 //     q_g(θ) = exp{ −(1/λ) [ (1/n) Σ_i g_i h_θ(x_i) + λ' ‖θ‖² ] }.
 //
 // So primal minus dual bounds the distance to the optimum without knowing it. Two quantities have to be estimated from
-// particles: the entropy of q (k nearest neighbours) and the log-partition function (importance sampling from the prior).
-// Both fail in high dimension; the certificate then says so instead of pretending.
+// particles, and each estimator says what it is good for:
+//
+//   entropy of q    nearest neighbours   p ≤ 10 and some hundred particles; biased beyond
+//                   mixture              any p: certifies the Gaussian mixture that the particles are after one more Langevin
+//                                        step, centres θ − η∇V(θ), covariance 2ηλI, whose density is known; an upper bound,
+//                                        loose when p is large
+//                   two-sample           needs neither density nor log Z, but samples of p_q (MALA)
+//   log Z           quadrature           p ≤ 2, the reference for the others
+//                   importance sampling  while its effective sample is at least 5 % of the draws
+//                   annealed importance sampling, then thermodynamic integration, otherwise
+//
+// The Gibbs response p_q has a gap of its own that needs neither: L(p_q) − D(g) = (1/n) Σ_i [ℓ(a_i) + ℓ*(g_i) − g_i a_i], a_i = E_{p_q} h(x_i),
+// the Fenchel-Young gap between g and the outputs of p_q. It holds in any dimension, as far as MALA has mixed.
 #pragma once
+#include <functional>
+#include <limits>
 #include <string>
 
 #include "native/core/thread_pool.h"
+#include "native/driver/run_options.h"
+#include "native/mean_field/gibbs.h"
 #include "native/mean_field/problem.h"
 
 namespace meanfield {
@@ -19,26 +34,41 @@ struct Certificate {
   double dual = 0;           // D(g(q))
   double gap = 0;            // primal − dual
   double standardError = 0;  // of the gap
-  double biasBound = 0;      // of the entropy estimate, times λ; NaN when unknown
+  double biasBound = 0;      // of the estimates, times λ; infinite when unknown
   std::string entropyEstimator, partitionEstimator;
   double effectiveSampleSize = 0;  // (Σ w)²/Σ w² of the importance weights
   double effectiveFraction = 0;    // the same over the number of draws
+  double responseGap = std::numeric_limits<double>::quiet_NaN();  // of p_q; NaN where it was not asked for
   bool trusted = false;
   std::string words;
 };
 
-/// Differential entropy H = −E log q of M points in R^p by Kozachenko and Leonenko (1987) with the k-th neighbour:
-/// Ĥ = ψ(M) − ψ(k) + log c_p + (p/M) Σ_r log ρ_k(r), the sum over at most `queries` of the points, evenly spread.
-struct EntropyEstimate {
-  double entropy;
-  double standardError;
-  int64_t duplicates;  // query points with a k-th neighbour at distance 0, left out of the sum
+struct CertificateOptions {
+  GapEstimator estimator = GapEstimator::Auto;
+  int64_t draws = 20000;  // from the prior, and at most for other samples
+  double step = 0;        // η of the mixture; above 0
+  bool response = false;  // also estimate the gap of the Gibbs response
 };
-EntropyEstimate nearest_neighbour_entropy(const float* points, int64_t count, int64_t dimension, int neighbours,
-                                          int64_t queries, ThreadPool& pool, const CancelToken* cancel);
 
-/// Certificate of the problem's present particles. `sampler` is a network on the same backend with `draws` particles,
-/// to be filled from the prior, that knows the training inputs as matrix 0. Throws Cancelled.
-Certificate certify(Problem& problem, Network& sampler, ThreadPool& pool, const CancelToken* cancel);
+/// What is certified: a convex objective F + λ Ent at a measure q given by particles.
+struct Subject {
+  const Network* network = nullptr;  // holds the particles; matrix 0 the training inputs
+  Potential potential;               // V = δF/δq at q
+  double objective = 0;              // F(q)
+  double pluginBias = 0;             // E F(particles) − F(q), to be subtracted
+  uint64_t seed = 0;
+  NetworkFactory another;
+  std::function<double(Network&)> objectiveOf;  // F of other particles
+  std::function<double(Network&)> fenchelYoung;  // (1/n) Σ [ℓ(a_i) + ℓ*(g_i) − g_i a_i] at other particles; may be empty
+};
+
+/// The measure of the particles in `network` for the objective of `problem`.
+Subject network_subject(Problem& problem, const Network& network);
+
+/// Plug-in bias of the mean loss: F(q_M) exceeds F(q) by (1/2n) Σ_i tr(ℓ''_i Cov_q h(x_i))/M; U-statistic over at most 64 rows.
+double plugin_bias(const Problem& problem, const Network& network);
+
+/// Throws Cancelled.
+Certificate certify(const Subject& subject, const CertificateOptions& options, ThreadPool& pool, const CancelToken* cancel);
 
 }  // namespace meanfield

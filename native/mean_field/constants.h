@@ -122,6 +122,7 @@ class Resolver {
   double ridge = 0;         // λ'
   double entropy = 0;       // λ
   Choice gradientStep{0, ""};  // 1/L
+  double resolved = 0;         // η that the method runs with
   std::vector<Chosen> chosen;
 
   double step(Auto<double>& option) { return number("step", option, gradientStep); }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "native/core/option_fields.h"
+#include "native/mean_field/certificate.h"
 #include "native/mean_field/constants.h"
 #include "native/mean_field/problem.h"
 
@@ -111,6 +112,7 @@ struct DualAveraging {
 
   static bool samples(const Options&) { return true; }
   static const Network& shown(State&, Problem& problem) { return problem.network; }
+  static Subject subject(State& state, Problem& problem) { return network_subject(problem, shown(state, problem)); }
   static std::vector<float> particles(const State& state, const Problem& problem) {
     return state.selected.empty() ? problem.network.read_particles() : state.selected;
   }

@@ -177,6 +177,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     std::unique_ptr<Network> made = network.alike(other);
     made->add_matrix(request_.train.features);
     if (request_.hasValidation) made->add_matrix(request_.validation.features);
+    made->interrupt_with(&cancel);
     return made;
   };
   if (request_.initial)
@@ -193,8 +194,18 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   resolver.ridge = ridge;
   resolver.entropy = model_.entropy;
   resolver.gradientStep = auto_step(shape.neuron, loss_, data, ridge, variance, gradient);
-  const std::unique_ptr<Method> method = algorithm_.start(problem, validation, resolver);
+  const std::unique_ptr<ParticleMethod> method = algorithm_.start(problem, validation, resolver);
   result.chosen.insert(result.chosen.end(), resolver.chosen.begin(), resolver.chosen.end());
+  ThreadPool pool(result.threads);
+  CertificateOptions certificate;
+  certificate.estimator = options_.certificateEstimator;
+  // About a second of work at most: 2·n·p flops a draw.
+  const double affordable = 2e10 / (2.0 * static_cast<double>(train.rows) * static_cast<double>(shape.parameters()));
+  certificate.draws =
+      options_.certificateDraws.value_or(static_cast<int64_t>(std::min(20000.0, std::max(1000.0, affordable))));
+  certificate.step = resolver.resolved;
+  const bool certifiable = options_.certificate && algorithm_.samples && ridge > 0 && model_.particles > 1;
+  method->certify_with(certificate, pool, certifiable ? options_.certificateEvery.value_or(0) : 0);
   result.setupSeconds = seconds_since(start);
 
   RunPlan plan{options_, request_.snapshots, request_.checkpoint, request_.resume, ""};
@@ -218,18 +229,12 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   result.isa = backend->isa;
   result.resumedFrom = record.resumedFrom;
 
-  if (options_.certificate && algorithm_.samples && ridge > 0 && model_.particles > 1 && result.stop != "cancelled") {
+  if (certifiable && result.stop != "cancelled") {
     const Clock::time_point before = Clock::now();
-    // About a second of work at most: 2·n·p flops a draw.
-    const double affordable = 2e10 / (2.0 * static_cast<double>(train.rows) * static_cast<double>(shape.parameters()));
-    shape.particles =
-        options_.certificateDraws.value_or(static_cast<int64_t>(std::min(20000.0, std::max(1000.0, affordable))));
     try {
-      Network sampler(backend, shape);
-      sampler.add_matrix(request_.train.features);
-      sampler.interrupt_with(&cancel);
-      ThreadPool pool(result.threads);
-      result.certificate = certify(problem, sampler, pool, &cancel);
+      certificate.response = true;
+      method->certify_with(certificate, pool, 0);
+      result.certificate = method->certify(&cancel);
       result.hasCertificate = true;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::Cancelled) throw;

@@ -62,7 +62,7 @@ struct MeanFieldAlgorithm {
     bool samples;
     std::string canonical;  // options as text, for the identity of a checkpoint
     /// Fills in the 'auto' values, which go to resolver.chosen, and makes the method.
-    std::function<std::unique_ptr<Method>(Problem&, std::optional<Targets>, Resolver& resolver)> start;
+    std::function<std::unique_ptr<ParticleMethod>(Problem&, std::optional<Targets>, Resolver& resolver)> start;
   };
   std::string name, title, source;
   std::vector<OptionField> fields;
@@ -77,7 +77,7 @@ MeanFieldAlgorithm mean_field_algorithm() {
                 A::samples(options), A::Options::table().canonical(options),
                 [options](Problem& problem, std::optional<Targets> validation, Resolver& resolver) {
                   typename A::Options resolved = options;
-                  const double step = A::resolve(resolved, resolver);
+                  const double step = resolver.resolved = A::resolve(resolved, resolver);
                   return std::make_unique<MeanFieldMethod<A>>(problem, validation, resolved, step);
                 }};
           }};

@@ -158,22 +158,33 @@ Partition quadrature_partition(const NetworkFactory& another, const Potential& p
       e = -(potential.value(e) + potential.ridge * square) / potential.entropy;
     }
   };
-  evaluate();
-  // The box that holds all but e^-40 of the peak, one cell wider.
-  const double top = *std::max_element(exponents.begin(), exponents.end());
-  double inner[2] = {reach, reach}, outer[2] = {-reach, -reach};
-  for (int64_t i = 0; i < grid * classes; ++i)
-    if (exponents[static_cast<size_t>(i)] > top - 40)
-      for (int c = 0; c < p; ++c) {
-        inner[c] = std::min(inner[c], coordinate(i / classes, c));
-        outer[c] = std::max(outer[c], coordinate(i / classes, c));
+  // First wide enough: doubled while the edge is not e^-40 below the peak. Then narrow enough: the box of all points above
+  // that, until it no longer shrinks by half.
+  for (int pass = 0; pass < 40; ++pass) {
+    evaluate();
+    const double top = *std::max_element(exponents.begin(), exponents.end());
+    double inner[2] = {high[0], high[1]}, outer[2] = {low[0], low[1]};
+    for (int64_t i = 0; i < grid * classes; ++i)
+      if (exponents[static_cast<size_t>(i)] > top - 40)
+        for (int c = 0; c < p; ++c) {
+          inner[c] = std::min(inner[c], coordinate(i / classes, c));
+          outer[c] = std::max(outer[c], coordinate(i / classes, c));
+        }
+    bool moved = false;
+    for (int c = 0; c < p; ++c) {
+      const double width = high[c] - low[c], cell = width / static_cast<double>(side - 1);
+      if (inner[c] < low[c] + cell / 2 || outer[c] > high[c] - cell / 2) {
+        low[c] -= width / 2;
+        high[c] += width / 2;
+        moved = true;
+      } else if (outer[c] - inner[c] + 4 * cell < width / 2) {
+        low[c] = inner[c] - 2 * cell;
+        high[c] = outer[c] + 2 * cell;
+        moved = true;
       }
-  for (int c = 0; c < p; ++c) {
-    const double cell = (high[c] - low[c]) / static_cast<double>(side - 1);
-    low[c] = inner[c] - cell;
-    high[c] = outer[c] + cell;
+    }
+    if (!moved) break;
   }
-  evaluate();
 
   Partition partition;
   partition.how = "quadrature, " + std::to_string(grid) + " points";

@@ -75,8 +75,8 @@ struct Partition {
 
 using NetworkFactory = std::function<std::unique_ptr<Network>(int64_t particles)>;
 
-/// p ≤ 2: the trapezoid rule, spectrally accurate for these densities, on a grid over ±12 √v* refined once to where the
-/// density is; `doubt` is the difference to the grid of twice the spacing.
+/// p ≤ 2: the trapezoid rule, spectrally accurate for these densities, on a grid over ±12 √v*, widened or narrowed to where
+/// the density is; `doubt` is the difference to the grid of twice the spacing.
 Partition quadrature_partition(const NetworkFactory& another, const Potential& potential);
 /// (πλ/λ')^{p/2} E_prior exp(−φ/λ) by draws from the prior; the standard error by the delta method.
 Partition importance_partition(const NetworkFactory& another, const Potential& potential, int64_t draws, uint64_t seed);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "native/core/option_fields.h"
+#include "native/mean_field/certificate.h"
 #include "native/mean_field/constants.h"
 #include "native/mean_field/problem.h"
 
@@ -73,6 +74,7 @@ struct Langevin {
   static bool samples(const Options& options) { return options.noise; }
   /// Where the present iterate is to be evaluated.
   static const Network& shown(State&, Problem& problem) { return problem.network; }
+  static Subject subject(State& state, Problem& problem) { return network_subject(problem, shown(state, problem)); }
   /// The last particles.
   static std::vector<float> particles(const State&, const Problem& problem) { return problem.network.read_particles(); }
 };

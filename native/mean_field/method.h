@@ -1,17 +1,37 @@
 // Makes a Method, as the driver wants it, of an algorithm header and a problem.
 #pragma once
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
 
 #include "native/driver/driver.h"
+#include "native/mean_field/certificate.h"
 #include "native/mean_field/constants.h"
 #include "native/mean_field/problem.h"
 
 namespace meanfield {
 
+/// A method whose iterate is a measure, with a certificate.
+class ParticleMethod : public Method {
+ public:
+  virtual Certificate certify(const CancelToken* cancel) = 0;
+  /// At trace points whose step is a multiple of `every` (0: none) the measurement holds a certificate. `pool` must outlive
+  /// the method.
+  void certify_with(const CertificateOptions& options, ThreadPool& pool, int64_t every) {
+    certificate_ = options;
+    pool_ = &pool;
+    every_ = every;
+  }
+
+ protected:
+  CertificateOptions certificate_;
+  ThreadPool* pool_ = nullptr;
+  int64_t every_ = 0;
+};
+
 template <class A>
-class MeanFieldMethod : public Method {
+class MeanFieldMethod : public ParticleMethod {
  public:
   MeanFieldMethod(Problem& problem, std::optional<Targets> validation, typename A::Options options, double step)
       : problem_(problem), validation_(validation), options_(std::move(options)), step_(step) {
@@ -30,11 +50,28 @@ class MeanFieldMethod : public Method {
     const Evaluation other = validation_ ? problem_.evaluate(shown, *validation_) : Evaluation{kNone, kNone};
     const double moment = shown.second_moment();
     const double penalty = problem_.ridge == 0 ? 0 : problem_.ridge * moment;
-    return {train.loss + penalty, train.loss, moment, train.score, other.loss, other.score};
+    Measurement measured{train.loss + penalty, train.loss, moment, train.score, other.loss, other.score};
+    if (every_ > 0 && steps() % every_ == 0 && std::isfinite(train.loss)) {
+      const Certificate certificate = certify(cancel_);
+      measured.primal = certificate.primal;
+      measured.dual = certificate.dual;
+      measured.gap = certificate.gap;
+      measured.gapError = certificate.standardError;
+    }
+    return measured;
   }
-  std::vector<float> particles() const override { return problem_.network.read_particles(); }
+  Certificate certify(const CancelToken* cancel) override {
+    return meanfield::certify(A::subject(state_, problem_), certificate_, *pool_, cancel);
+  }
+  /// What is evaluated, not what the method samples with.
+  std::vector<float> particles() const override {
+    return A::shown(const_cast<typename A::State&>(state_), problem_).read_particles();
+  }
   std::vector<float> result() const override { return A::particles(state_, problem_); }
-  void interrupt_with(const CancelToken* cancel) override { problem_.interrupt_with(cancel); }
+  void interrupt_with(const CancelToken* cancel) override {
+    cancel_ = cancel;
+    problem_.interrupt_with(cancel);
+  }
   void save(Writer& writer) const override {
     // One visit serves both directions; the writer only reads.
     const_cast<typename A::State&>(state_).visit(writer);
@@ -62,6 +99,7 @@ class MeanFieldMethod : public Method {
   typename A::Options options_;
   double step_;
   double passes_ = 0;
+  const CancelToken* cancel_ = nullptr;
   typename A::State state_;
 };
 

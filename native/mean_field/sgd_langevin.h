@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "native/core/option_fields.h"
+#include "native/mean_field/certificate.h"
 #include "native/mean_field/constants.h"
 #include "native/mean_field/minibatch.h"
 #include "native/mean_field/problem.h"
@@ -77,6 +78,7 @@ struct SgdLangevin {
 
   static bool samples(const Options& options) { return options.noise; }
   static const Network& shown(State&, Problem& problem) { return problem.network; }
+  static Subject subject(State& state, Problem& problem) { return network_subject(problem, shown(state, problem)); }
   static std::vector<float> particles(const State&, const Problem& problem) { return problem.network.read_particles(); }
 };
 

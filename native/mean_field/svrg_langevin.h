@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "native/core/option_fields.h"
+#include "native/mean_field/certificate.h"
 #include "native/mean_field/constants.h"
 #include "native/mean_field/minibatch.h"
 #include "native/mean_field/problem.h"
@@ -124,6 +125,7 @@ struct SvrgLangevin {
 
   static bool samples(const Options&) { return true; }
   static const Network& shown(State&, Problem& problem) { return problem.network; }
+  static Subject subject(State& state, Problem& problem) { return network_subject(problem, shown(state, problem)); }
   static std::vector<float> particles(const State&, const Problem& problem) { return problem.network.read_particles(); }
 };
 

@@ -136,6 +136,7 @@ Napi::Object certificate_object(Napi::Env env, const Certificate& certificate) {
   object.Set("partitionEstimator", certificate.partitionEstimator);
   object.Set("effectiveSampleSize", certificate.effectiveSampleSize);
   object.Set("effectiveFraction", certificate.effectiveFraction);
+  object.Set("responseGap", certificate.responseGap);
   object.Set("trusted", Napi::Boolean::New(env, certificate.trusted));
   object.Set("words", certificate.words);
   return object;

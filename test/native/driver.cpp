@@ -20,7 +20,8 @@ using namespace meanfield;
 namespace {
 
 const double kNan = std::nan("");
-constexpr size_t kColumns = 9;  // step passes seconds objective loss secondMoment score validationLoss validationScore
+// step passes seconds objective loss secondMoment score validationLoss validationScore primal dual gap gapError
+constexpr size_t kColumns = 13;
 
 /// Two particles that walk at random; a step moves the one, asks `halfway`, then moves the other.
 class Walk : public Method {

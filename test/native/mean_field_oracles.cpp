@@ -1,12 +1,10 @@
-// Closed forms of the mean-field family: the linear model, the zero-loss Gaussian, the recursion of dual averaging, the
-// certificate. Tolerances are standard errors of the estimates, stated beside each.
+// Closed forms of the mean-field family: the linear model, the zero-loss Gaussian, the recursion of dual averaging.
+// Tolerances are standard errors of the estimates, stated beside each.
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <vector>
 
-#include "native/core/thread_pool.h"
-#include "native/mean_field/certificate.h"
 #include "native/mean_field/dual_averaging.h"
 #include "native/mean_field/langevin.h"
 #include "native/mean_field/problem.h"
@@ -164,46 +162,4 @@ TEST_CASE("dual averaging with one inner step and fresh weights is a Langevin st
   update.field = {9, Stream::Noise};
   b.problem.update(weights, update);
   CHECK(a.network.read_particles() == b.network.read_particles());
-}
-
-TEST_CASE("entropy by nearest neighbours: standard normals in two dimensions") {
-  const int64_t M = 4000, p = 2;
-  const RandomField field{17, Stream::Init};
-  std::vector<float> points(static_cast<size_t>(M * p));
-  for (int64_t r = 0; r < M; ++r)
-    for (int64_t c = 0; c < p; ++c)
-      points[static_cast<size_t>(r * p + c)] = field.normal(0, static_cast<uint32_t>(r), static_cast<uint32_t>(c));
-  ThreadPool pool(2);
-  const EntropyEstimate estimate = nearest_neighbour_entropy(points.data(), M, p, 10, M, pool, nullptr);
-  const double exact = p / 2.0 * std::log(2 * 3.14159265358979 * std::exp(1.0));
-  // Standard error of the mean log-density, sqrt(p/2/M) = 0.016, and the measured bias of −0.011.
-  CHECK(std::fabs(estimate.entropy - exact) < 5 * 0.016 + 0.011);
-  CHECK(estimate.duplicates == 0);
-}
-
-TEST_CASE("certificate: closed form of the gap for a Gaussian swarm of the linear model") {
-  const double ridge = 0.2, entropy = 0.3, target = 60, v = entropy / (2 * ridge) * 1.4;
-  const int64_t M = 3000;
-  const double optimum = target / (1 + 2 * ridge), m = optimum + 0.3;
-  LinearModel model(M, target, ridge, entropy, m, 5);
-  const RandomField field{23, Stream::Init};
-  std::vector<float> particles(static_cast<size_t>(M));
-  for (int64_t r = 0; r < M; ++r)
-    particles[static_cast<size_t>(r)] = static_cast<float>(m + std::sqrt(v) * field.normal(0, static_cast<uint32_t>(r), 0));
-  model.problem.write_particles(particles.data());
-  const double primal = 0.5 * (m - target) * (m - target) + ridge * (m * m + v) -
-                        entropy / 2 * std::log(2 * 3.14159265358979 * std::exp(1.0) * v);
-  NetworkShape shape = LinearModel::shape(2000);
-  Network sampler(reference_backend(), shape);
-  sampler.add_matrix(model.inputs());
-  ThreadPool pool(1);
-  const Certificate certificate = certify(model.problem, sampler, pool, nullptr);
-  // Sampling error of the mean (its derivative in the objective: m − y + 2 ridge m) and of the entropy.
-  const double slope = std::fabs(m - target + 2 * ridge * m);
-  CHECK(std::fabs(certificate.primal - primal) < 5 * (slope * std::sqrt(v / M) + ridge * v * std::sqrt(2.0 / M) +
-                                                      ridge * 2 * m * std::sqrt(v / M) + entropy * std::sqrt(0.5 / M)) +
-                                                     0.02 * entropy);
-  // The target of importance sampling lies far outside the prior here, and the certificate must say so.
-  CHECK_FALSE(certificate.trusted);
-  CHECK(certificate.words.find("effective size") != std::string::npos);
 }
