@@ -2,9 +2,11 @@
 import { alignment } from './alignment'
 import { digits } from './digits'
 import type { Experiment } from './experiment'
+import { particles } from './particles'
+import { pdaCircles } from './pda-circles'
 import { svrgLangevin } from './svrg-langevin'
 
-export const experiments: readonly Experiment[] = [digits, alignment, svrgLangevin]
+export const experiments: readonly Experiment[] = [digits, alignment, pdaCircles, particles, svrgLangevin]
 
 export { atLeast, atMost, type Claim } from './claim'
 export { type Context, type Experiment, type Findings, type Reproduction, runExperiment } from './experiment'
