@@ -6,6 +6,25 @@
  * @packageDocumentation
  */
 export * from './data'
+export {
+  type AskedTrial,
+  defineExperiment,
+  type ExperimentDefinition,
+  type LoadedDefinition,
+  loadDefinition,
+  type Objective,
+  type OptionDefinition,
+  type PruneDefinition,
+  type ResumeSwitches,
+  type RunDefinition,
+  type RunStudyOptions,
+  runStudy,
+  Study,
+  type StudyOptions,
+  type StudyProgress,
+  type StudySummary,
+  type ToldResult,
+} from './experiment'
 export type {
   DualAveragingOptions,
   LangevinOptions,
@@ -35,3 +54,23 @@ export {
   nativeInfo,
   OutOfMemoryError,
 } from './native'
+export {
+  type BootstrapOptions,
+  bootstrapInterval,
+  type Comparison,
+  compareMethods,
+  formatComparison,
+  formatTable,
+  holm,
+  pairedT,
+  type RankResult,
+  type ResultTable,
+  rankMethods,
+  resultTable,
+  type Summary,
+  signedRank,
+  summarize,
+  type TableFormat,
+  type TestResult,
+} from './report'
+export { type Point, StudyStore, type TraceColumns, type TrialRecord, type TrialState } from './store'

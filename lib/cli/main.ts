@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { doctorCommand } from './doctor'
 import { packageVersion } from './environment'
 import { describeFailure, exitCodes } from './exit'
+import { resumeCommand, runCommand, statusCommand } from './experiment'
 import { fitCommand } from './fit'
 import { note, printJson } from './output'
 import { predictCommand } from './predict'
@@ -27,7 +28,9 @@ Exit codes: 0 done, 1 wrong use or failed claim, 2 data or option error, 75 inte
     )
   // Only the flags of `fit` are asked of the native binary, so that the other commands can tell when it does not load.
   const fit = fitCommand(process.argv[2] === 'fit')
-  for (const command of [fit, predictCommand(), reproduceCommand(), doctorCommand()]) root.addCommand(command)
+  const experiments = [runCommand(), resumeCommand(), statusCommand()]
+  for (const command of [fit, predictCommand(), ...experiments, reproduceCommand(), doctorCommand()])
+    root.addCommand(command)
   return inherit(root)
 }
 

@@ -1,0 +1,36 @@
+/** The models that trials can fit, by their names on the command line. A new model is one line here. */
+import type { Dataset } from '../data'
+import { MeanFieldNetwork } from '../models'
+import { InvalidOptionError } from '../native/errors'
+
+/** What a trial needs to know of a fit, whatever the model. */
+export interface FitSummary {
+  objective: number
+  certificate: { trusted: boolean; words: string } | null
+  trace: Readonly<Record<string, ArrayLike<number>>>
+  seconds: Readonly<Record<string, number>>
+  stop: string
+  chosen?: Readonly<Record<string, { value: unknown }>>
+  device?: string
+  isa?: string
+  threads?: number
+  resumedFrom?: number
+}
+
+export interface TrialModel {
+  fit(train: Dataset, options: object): PromiseLike<FitSummary>
+  score(data: Dataset): Promise<object>
+  save(path: string): Promise<void>
+}
+
+const constructors: Record<string, (options: object) => TrialModel> = {
+  'mean-field': (options) => new MeanFieldNetwork(options) as TrialModel,
+}
+
+export function createModel(name: string, options: object): TrialModel {
+  const create = constructors[name]
+  if (create) return create(options)
+  throw new InvalidOptionError(
+    `trials cannot fit the model '${name}'; expected one of ${Object.keys(constructors).join(', ')}.`,
+  )
+}

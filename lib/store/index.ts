@@ -1,0 +1,15 @@
+/** Append-only storage of studies. */
+export { crc32, crc32c } from './checksum'
+export type { EnvironmentRecord } from './environment'
+export type { DamagedLine, JournalEntry } from './journal'
+export { Session, type StudyFile, StudyStore, type TraceColumns, writeWhole } from './store'
+export {
+  hasEnded,
+  type Point,
+  type Scalar,
+  type TraceReference,
+  type TrialFailure,
+  type TrialRecord,
+  type TrialState,
+  trialStates,
+} from './trial'
