@@ -6,7 +6,8 @@ import { LabelEncoder, numericTask, requireClasses, requireTask, type Task, unkn
 import { allocate, type Dtype, requireChoice, requireNames, show } from './options'
 import { requireInteger } from './random'
 
-type NumberArray =
+/** A typed array of numbers. */
+export type NumberArray =
   | Float32Array
   | Float64Array
   | Int8Array

@@ -4,7 +4,11 @@ import { createHash } from 'node:crypto'
 import { InvalidDataError } from '../native/errors'
 import { type ArrayOptions, type FeatureInput, fromArrays, type TargetInput } from './arrays'
 import type { Task } from './labels'
-import { allocate, show } from './options'
+import { allocate, requireNames, show } from './options'
+import { readIdx } from './readers/idx'
+import { asFeatures, asTargets, type NdArray } from './readers/nd-array'
+import { readNpy } from './readers/npy'
+import { readNpz } from './readers/npz'
 import { type SplitOptions, splitRows } from './split'
 import { readTable, type TableOptions } from './table'
 
@@ -19,6 +23,18 @@ export interface DatasetParts {
   featureNames: readonly string[]
   targetName: string
 }
+
+/** Shapes come from the files. */
+export type ArrayFileOptions = Omit<ArrayOptions, 'columns' | 'targetColumns'>
+
+export interface NpzOptions extends ArrayFileOptions {
+  /** Name of the array of features. */
+  features: string
+  /** Name of the array of targets. */
+  targets: string
+}
+
+const arrayFileOptionNames = ['task', 'classes', 'featureNames', 'targetName', 'dtype']
 
 /**
  * A data set that is not changed after it is made. Typed arrays passed in are kept as they are and not copied: whoever
@@ -89,6 +105,41 @@ export class Dataset {
     return new Dataset({ ...table, targets: targets.values, targetColumns: 1, classes: targets.classes })
   }
 
+  /**
+   * A data set from NumPy's .npy files, plain or gzip. Features are rows × columns, further dimensions are flattened;
+   * targets are one for each row, or rows × targets. float64 features stay float64.
+   *
+   * @throws InvalidDataError naming the file; InvalidOptionError for an option that is unknown or out of range
+   * @example const data = await Dataset.fromNpy('X.npy', 'y.npy')
+   */
+  static async fromNpy(features: string, targets: string, options: ArrayFileOptions = {}): Promise<Dataset> {
+    return fromNdArrays(await readNpy(features), features, await readNpy(targets), targets, options)
+  }
+
+  /**
+   * A data set from two arrays of NumPy's .npz file, as from two .npy files.
+   *
+   * @param options `features` and `targets` are the names of the arrays
+   * @throws InvalidDataError naming the file; InvalidOptionError for an option that is unknown or out of range
+   * @example const mnist = await Dataset.fromNpz('mnist.npz', { features: 'x_train', targets: 'y_train' })
+   */
+  static async fromNpz(path: string, options: NpzOptions): Promise<Dataset> {
+    requireNames('fromNpz', options, ['features', 'targets', ...arrayFileOptionNames])
+    const { features, targets, ...rest } = options
+    const [x, y] = await readNpz(path, [features, targets])
+    return fromNdArrays(x as NdArray, `${path}, ${features}`, y as NdArray, `${path}, ${targets}`, rest)
+  }
+
+  /**
+   * A data set from IDX files, the format of MNIST, plain or gzip, as from two .npy files.
+   *
+   * @throws InvalidDataError naming the file; InvalidOptionError for an option that is unknown or out of range
+   * @example const mnist = await Dataset.fromIdx('train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz')
+   */
+  static async fromIdx(features: string, targets: string, options: ArrayFileOptions = {}): Promise<Dataset> {
+    return fromNdArrays(await readIdx(features), features, await readIdx(targets), targets, options)
+  }
+
   /** SHA-256, in hexadecimal, of shapes, types, values and classes; not of names. Computed when first asked for. */
   get hash(): string {
     this.#hash ??= this.#digest()
@@ -146,4 +197,17 @@ export class Dataset {
     }
     return hash.digest('hex')
   }
+}
+
+function fromNdArrays(
+  features: NdArray,
+  featureFile: string,
+  targets: NdArray,
+  targetFile: string,
+  options: ArrayFileOptions,
+): Dataset {
+  requireNames('the data set', options, arrayFileOptionNames)
+  const { features: matrix, columns } = asFeatures(features, featureFile)
+  const { targets: values, targetColumns } = asTargets(targets, targetFile)
+  return Dataset.fromArrays(matrix, values, { ...options, columns, targetColumns })
 }

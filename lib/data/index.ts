@@ -1,7 +1,7 @@
 /** Data sets: reading, splitting, scaling and generating them. */
 
-export type { ArrayOptions, FeatureInput, TargetInput } from './arrays'
-export { Dataset } from './dataset'
+export type { ArrayOptions, FeatureInput, NumberArray, TargetInput } from './arrays'
+export { type ArrayFileOptions, Dataset, type NpzOptions } from './dataset'
 export {
   type CirclesOptions,
   circles,
@@ -16,6 +16,10 @@ export {
 } from './generators'
 export type { Task } from './labels'
 export type { Dtype } from './options'
+export { readIdx } from './readers/idx'
+export type { NdArray } from './readers/nd-array'
+export { readNpy } from './readers/npy'
+export { readNpz } from './readers/npz'
 export type { SplitOptions } from './split'
 export { type FeatureMatrix, type FeatureOptions, readFeatures, type TableOptions } from './table'
 export {

@@ -1,7 +1,7 @@
 /** Delimited text as a matrix of features and a target column, typed cell by cell as it is read. */
 
-import { InvalidDataError, InvalidOptionError } from '../native/errors'
-import { readBytes } from './bytes'
+import { InvalidDataError } from '../native/errors'
+import { readBytes, requirePath } from './bytes'
 import { cellError } from './cell-error'
 import { type Columns, chooseColumns, type HeaderOptions, requireHeaderOptions } from './columns'
 import { RecordScanner } from './csv'
@@ -67,9 +67,7 @@ async function read(
   options: FeatureOptions & { target?: string | number },
   target: TargetColumn | undefined,
 ): Promise<FeatureMatrix> {
-  if (typeof path !== 'string' || path === '') {
-    throw new InvalidOptionError('the path is not a text with a file name; pass the path of a file', { option: 'path' })
-  }
+  requirePath(path)
   const { delimiter, header } = requireHeaderOptions(path, options)
   const type = requireChoice('dtype', options.dtype ?? 'float32', { float32: Float32Array, float64: Float64Array })
   const scanner = new RecordScanner(path, delimiter)

@@ -394,7 +394,7 @@ describe('files', () => {
     const damaged = Buffer.from(bytes)
     damaged.fill(0xff, 200, 230)
     for (const content of [bytes.subarray(0, 2), bytes.subarray(0, 500), bytes.subarray(0, -4), damaged]) {
-      expect((await failure(content)).message).toMatch(/is a damaged gzip file \(.*\); fetch or compress it again/)
+      expect((await failure(content)).message).toMatch(/is a damaged gzip file \(.*\); fetch or write it again/)
     }
   })
 
