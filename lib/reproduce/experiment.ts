@@ -67,3 +67,11 @@ export function completed<T extends { stop: string }>(fit: T): T {
   if (fit.stop === 'aborted') throw abortError('the experiment was interrupted')
   return fit
 }
+
+/** Settings as they stand in a report. */
+export function listSettings(settings: object, seed: number): [string, string][] {
+  return [
+    ...Object.entries(settings).map(([name, value]): [string, string] => [name, String(value)]),
+    ['seed', String(seed)],
+  ]
+}

@@ -1,12 +1,22 @@
 /** Every published experiment that can be run, in the order of `--all`. */
 import { alignment } from './alignment'
 import { digits } from './digits'
+import { dualityGap } from './duality-gap'
 import type { Experiment } from './experiment'
 import { particles } from './particles'
 import { pdaCircles } from './pda-circles'
+import { pdaRate } from './pda-rate'
 import { svrgLangevin } from './svrg-langevin'
 
-export const experiments: readonly Experiment[] = [digits, alignment, pdaCircles, particles, svrgLangevin]
+export const experiments: readonly Experiment[] = [
+  digits,
+  alignment,
+  pdaRate,
+  pdaCircles,
+  dualityGap,
+  particles,
+  svrgLangevin,
+]
 
 export { atLeast, atMost, type Claim } from './claim'
 export { type Context, type Experiment, type Findings, type Reproduction, runExperiment } from './experiment'

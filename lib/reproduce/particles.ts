@@ -9,7 +9,7 @@ import { Dataset } from '../data'
 import { Random } from '../data/random'
 import { MeanFieldNetwork, type Trace } from '../models'
 import { atMost } from './claim'
-import { type Context, completed, type Experiment, type Findings } from './experiment'
+import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
 import { logSlope, mean, tailMean } from './numbers'
 
 export const particlesSettings = {
@@ -126,9 +126,6 @@ export async function measureParticles(settings: typeof particlesSettings, conte
         ],
       },
     ],
-    settings: [
-      ...Object.entries(settings).map(([key, value]): [string, string] => [key, String(value)]),
-      ['seed', String(seed)],
-    ],
+    settings: listSettings(settings, seed),
   }
 }

@@ -8,7 +8,7 @@
 import { circles } from '../data'
 import { type ClassScores, MeanFieldNetwork } from '../models'
 import { atLeast, atMost } from './claim'
-import { type Context, completed, type Experiment, type Findings } from './experiment'
+import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
 import { mean } from './numbers'
 
 export const pdaCirclesSettings = {
@@ -75,10 +75,7 @@ export async function measurePdaCircles(settings: typeof pdaCirclesSettings, con
       yDomain: [-7, 7],
       series: [{ name: 'particles', x, y, mark: 'points' as const }],
     })),
-    settings: [
-      ...Object.entries(settings).map(([key, value]): [string, string] => [key, String(value)]),
-      ['seed', String(seed)],
-    ],
+    settings: listSettings(settings, seed),
   }
 }
 

@@ -8,7 +8,7 @@ import { teacherStudent } from '../data'
 import { MeanFieldNetwork, type Trace } from '../models'
 import type { Figure } from '../report'
 import { atMost } from './claim'
-import { type Context, completed, type Experiment, type Findings } from './experiment'
+import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
 import { firstBelow, tailMean } from './numbers'
 
 export const svrgLangevinSettings = {
@@ -94,9 +94,6 @@ export async function measureSvrgLangevin(settings: typeof svrgLangevinSettings,
       ),
     ],
     figures: [figure],
-    settings: [
-      ...Object.entries(settings).map(([key, value]): [string, string] => [key, String(value)]),
-      ['seed', String(seed)],
-    ],
+    settings: listSettings(settings, seed),
   }
 }
