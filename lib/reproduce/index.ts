@@ -6,6 +6,7 @@ import type { Experiment } from './experiment'
 import { particles } from './particles'
 import { pdaCircles } from './pda-circles'
 import { pdaRate } from './pda-rate'
+import { sparseParity } from './sparse-parity'
 import { svrgLangevin } from './svrg-langevin'
 
 export const experiments: readonly Experiment[] = [
@@ -15,6 +16,7 @@ export const experiments: readonly Experiment[] = [
   pdaCircles,
   dualityGap,
   particles,
+  sparseParity,
   svrgLangevin,
 ]
 
