@@ -45,15 +45,15 @@ export function encodeLine(entry: JournalEntry): Buffer {
 }
 
 /** The entry of a line without its line feed, or why it is none. */
-export function decodeLine(line: Buffer): JournalEntry | string {
-  const end = line.length - sealBytes
-  if (end < 2 || line.compare(seal, 0, seal.length, end, end + seal.length) !== 0) return 'it has no checksum'
-  const body = line.subarray(0, end)
-  const found = line.toString('latin1', end + seal.length, line.length - 2)
-  if (line.toString('latin1', line.length - 2) !== '"}' || found !== crc32(body).toString(16).padStart(8, '0'))
+export function decodeLine(bytes: Buffer, start = 0, end = bytes.length): JournalEntry | string {
+  const bodyEnd = end - sealBytes
+  if (bodyEnd < start + 2 || bytes.compare(seal, 0, seal.length, bodyEnd, bodyEnd + seal.length) !== 0)
+    return 'it has no checksum'
+  const found = bytes.toString('latin1', bodyEnd + seal.length, end)
+  if (found !== `${crc32(bytes.subarray(start, bodyEnd)).toString(16).padStart(8, '0')}"}`)
     return 'its checksum does not fit'
   try {
-    const entry: unknown = JSON.parse(`${body.toString('utf8')}}`)
+    const entry: unknown = JSON.parse(`${bytes.toString('utf8', start, bodyEnd)}}`)
     if (isEntry(entry)) return entry
   } catch {}
   return 'it is not an event'
@@ -72,7 +72,7 @@ export function readLines(bytes: Buffer, file: string, linesBefore = 0): Journal
   for (let number = linesBefore + 1; ; number++) {
     const end = bytes.indexOf(10, start)
     if (end < 0) return { entries, damaged, bytes: start }
-    const entry = decodeLine(bytes.subarray(start, end))
+    const entry = decodeLine(bytes, start, end)
     if (typeof entry === 'string') damaged.push({ file, line: number, why: entry })
     else entries.push(entry)
     start = end + 1

@@ -43,10 +43,10 @@ export interface TrialRecord {
   /** How often it was started. */
   attempts: number
   /** Session that started it last. */
-  worker?: string
+  worker?: string | undefined
   /** Milliseconds since 1970. */
-  started?: number
-  ended?: number
+  started?: number | undefined
+  ended?: number | undefined
   /** Results by name: `objective`, `gap`, `test.accuracy`, … */
   metrics: Readonly<Record<string, number>>
   /** What is not a number: device, stop, chosen values, words of the certificate. */
@@ -92,28 +92,14 @@ export class TrialTable {
   }
 
   #apply(entry: JournalEntry, worker: string): void {
+    if (entry.event === 'trials') {
+      for (const trial of entry.trials as Declaration[]) this.#declare(trial)
+      return
+    }
     const id = entry.trial
     if (typeof id !== 'string') return
     const known = this.#byId.get(id)
-    if (entry.event === 'trial') {
-      if (known) {
-        known.number = Math.min(known.number, entry.number as number)
-        return
-      }
-      this.#byId.set(id, {
-        id,
-        number: entry.number as number,
-        options: entry.options as Point,
-        seed: entry.seed as number,
-        state: 'waiting',
-        attempts: 0,
-        metrics: {},
-        reports: [],
-      })
-      const early = this.#early.get(id)
-      this.#early.delete(id)
-      for (const [event, from] of early ?? []) this.#apply(event, from)
-    } else if (known) change(known, entry, worker)
+    if (known) change(known, entry, worker)
     else {
       // Its declaration is in a journal that has not been read yet.
       const early = this.#early.get(id)
@@ -121,23 +107,55 @@ export class TrialTable {
       else this.#early.set(id, [[entry, worker]])
     }
   }
+
+  #declare({ id, number, options, seed }: Declaration): void {
+    const known = this.#byId.get(id)
+    if (known) {
+      known.number = Math.min(known.number, number)
+      return
+    }
+    const trial: Mutable = {
+      id,
+      number,
+      options,
+      seed,
+      state: 'waiting',
+      attempts: 0,
+      worker: undefined,
+      started: undefined,
+      ended: undefined,
+      metrics: noMetrics,
+      reports: noReports,
+    }
+    this.#byId.set(id, trial)
+    const early = this.#early.get(id)
+    if (!early) return
+    this.#early.delete(id)
+    for (const [event, from] of early) change(trial, event, from)
+  }
 }
+
+type Declaration = Pick<TrialRecord, 'id' | 'number' | 'options' | 'seed'>
+
+const noMetrics = {}
+const noReports: [number, number][] = []
 
 function change(trial: Mutable, entry: JournalEntry, worker: string): void {
   const { event, time } = entry
   if (event === 'report') {
     const { resource, value } = entry as { resource?: unknown; value?: unknown }
     if (typeof resource !== 'number' || typeof value !== 'number') return
-    const at = trial.reports.findIndex(([known]) => known === resource)
-    if (at < 0) trial.reports.push([resource, value])
+    if (trial.reports.every(([known]) => known !== resource)) trial.reports = [...trial.reports, [resource, value]]
     return
   }
   const latest = Math.max(trial.started ?? Number.NEGATIVE_INFINITY, trial.ended ?? Number.NEGATIVE_INFINITY)
   if (event === 'start') {
     trial.attempts++
     if (trial.state === 'complete' || time < latest) return
-    Object.assign(trial, { state: 'running', worker, started: time })
-    delete trial.failure
+    trial.state = 'running'
+    trial.worker = worker
+    trial.started = time
+    if (trial.failure) delete trial.failure
     return
   }
   const state: TrialState | undefined = event === 'interrupt' ? 'waiting' : ended.find((name) => name === event)
@@ -153,7 +171,7 @@ function change(trial: Mutable, entry: JournalEntry, worker: string): void {
     if (entry.trace) trial.trace = entry.trace as TraceReference
   }
   if (state === 'failed') trial.failure = entry.failure as TrialFailure
-  else delete trial.failure
+  else if (trial.failure) delete trial.failure
 }
 
 /** JSON has null for what is not finite. */

@@ -4,7 +4,7 @@ import { bootstrapInterval, type Summary, summarize } from './summary'
 import { holm, type RankResult, rankMethods, signedRank } from './tests'
 
 export interface ResultCell extends Summary {
-  /** Bootstrap interval of the mean, 95 %; NaN for one value. */
+  /** Interval of the mean, 95 %, by the bootstrap up to 200 values; NaN for one value. */
   interval: [number, number]
 }
 
@@ -68,13 +68,22 @@ export function resultTable(trials: readonly TrialRecord[], metrics?: readonly s
   const rows = [...groups.values()].map((group): ResultRow => {
     const cells = columns.map((name) => {
       const values = group.map(({ metrics }) => metrics[name] ?? Number.NaN)
-      const interval: [number, number] =
-        values.length > 1 ? bootstrapInterval(values, { resamples: 1000 }) : [Number.NaN, Number.NaN]
-      return [name, { ...summarize(values), interval }] as const
+      const summary = summarize(values)
+      return [name, { ...summary, interval: meanInterval(values, summary) }] as const
     })
     return { options: group[0]?.options ?? {}, seeds: group.length, cells: Object.fromEntries(cells) }
   })
   return { parameters: varyingOptions(complete), columns, rows }
+}
+
+/** Above this the interval is the normal one, which the bootstrap's has come to by then. */
+const bootstrapUpTo = 200
+
+function meanInterval(values: number[], { count, mean, deviation }: Summary): [number, number] {
+  if (count < 2) return [Number.NaN, Number.NaN]
+  if (count <= bootstrapUpTo) return bootstrapInterval(values, { resamples: 1000 })
+  const half = (1.959964 * deviation) / Math.sqrt(count)
+  return [mean - half, mean + half]
 }
 
 export interface Comparison extends RankResult {

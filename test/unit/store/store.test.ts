@@ -61,7 +61,7 @@ test('what a dead session left running is stale', () => {
 })
 
 test('a trial that two workers completed counts once, as what came first, in whatever order journals are read', () => {
-  const declaration = { event: 'trial', trial: 'a', time: 1, number: 0, options: {}, seed: 0 }
+  const declaration = { event: 'trials', time: 1, trials: [{ id: 'a', number: 0, options: {}, seed: 0 }] }
   const journals = {
     one: [
       declaration,
@@ -101,7 +101,7 @@ test('damage is skipped and told, and the trial runs again', () => {
   writeFileSync(path, readFileSync(path, 'utf8').replace('0.125', '0.525'))
   appendFileSync(path, '{"event":"complete","trial":"t1","ti')
   const other = StudyStore.open(store.folder)
-  expect(other.damaged).toEqual([{ file: path, line: 5, why: 'its checksum does not fit' }])
+  expect(other.damaged).toEqual([{ file: path, line: 3, why: 'its checksum does not fit' }])
   expect(other.trials().map(({ metrics }) => metrics)).toEqual([{}, {}, {}])
 })
 
