@@ -5,6 +5,7 @@ import { dualityGap } from './duality-gap'
 import type { Experiment } from './experiment'
 import { particles } from './particles'
 import { pdaCircles } from './pda-circles'
+import { pdaDensities } from './pda-densities'
 import { pdaRate } from './pda-rate'
 import { sparseParity } from './sparse-parity'
 import { svrgLangevin } from './svrg-langevin'
@@ -12,6 +13,7 @@ import { svrgLangevin } from './svrg-langevin'
 export const experiments: readonly Experiment[] = [
   digits,
   alignment,
+  pdaDensities,
   pdaRate,
   pdaCircles,
   dualityGap,
