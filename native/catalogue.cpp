@@ -4,9 +4,13 @@
 #include <cstdio>
 
 #include "native/mean_field/dual_averaging.h"
+#include "native/mean_field/dual_coordinate_ascent.h"
+#include "native/mean_field/fictitious_play.h"
 #include "native/mean_field/langevin.h"
 #include "native/mean_field/sgd_langevin.h"
 #include "native/mean_field/svrg_langevin.h"
+#include "native/mean_field/two_timescale.h"
+#include "native/mean_field/underdamped_langevin.h"
 
 namespace meanfield {
 
@@ -16,6 +20,10 @@ const std::vector<MeanFieldAlgorithm>& mean_field_algorithms() {
       mean_field_algorithm<SgdLangevin>(),
       mean_field_algorithm<SvrgLangevin>(),
       mean_field_algorithm<DualAveraging>(),
+      mean_field_algorithm<DualCoordinateAscent>(),
+      mean_field_algorithm<FictitiousPlay>(),
+      mean_field_algorithm<UnderdampedLangevin>(),
+      mean_field_algorithm<TwoTimescale>(),
   };
   return algorithms;
 }

@@ -76,9 +76,55 @@ export interface DualAveragingOptions {
   output?: 'last' | 'random'
 }
 
-export type MeanFieldAlgorithmName = 'langevin' | 'sgd-langevin' | 'svrg-langevin' | 'dual-averaging'
+/** Particle stochastic dual coordinate ascent. Oko, Suzuki, Nitanda, Wu, ICLR 2022. */
+export interface DualCoordinateAscentOptions {
+  name: 'dual-coordinate-ascent'
+  /** Step size of the sampler in the master objective's units; auto: 1/L. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Sampler steps at each resampling. (K) Default 20. */
+  innerSteps?: number
+  /** Dual coordinates between resamplings, at most; auto: n. (ñ) Default "auto". */
+  coordinates?: number | 'auto'
+  /** Resample as soon as the effective sample size falls below this fraction of M. Default 0.5. */
+  effectiveFraction?: number
+  /** Chain at a resampling: unadjusted, or Metropolis-adjusted with a step that adapts. Default "langevin". */
+  sampler?: 'langevin' | 'mala'
+}
 
-export type MeanFieldAlgorithm = MeanFieldAlgorithmName | LangevinOptions | SgdLangevinOptions | SvrgLangevinOptions | DualAveragingOptions
+/** Entropic fictitious play, finite-sum form. Nitanda, Oko, Wu, Takenouchi, Suzuki, ICML 2023, arXiv 2303.02957. */
+export interface FictitiousPlayOptions {
+  name: 'fictitious-play'
+  /** Inner step size in the master objective's units; auto: 1/L. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Share of the Gibbs response mixed in at each step; unbounded neurons need a small one. (γ) Default 0.1. */
+  mixing?: number
+  /** Langevin steps towards each Gibbs response, from the previous one. (K) Default 20. */
+  innerSteps?: number
+}
+
+/** Underdamped mean-field Langevin dynamics. Fu, Wilson, ICML 2024, arXiv 2312.16360; Chen, Lin, Ren, Wang, arXiv 2307.02168. */
+export interface UnderdampedLangevinOptions {
+  name: 'underdamped-langevin'
+  /** Step in time; auto: the smaller of 1/√L and γ/L. (h) Default "auto". */
+  step?: number | 'auto'
+  /** Friction of the velocities; auto: √L. (γ) Default "auto". */
+  friction?: number | 'auto'
+}
+
+/** Two-timescale mean-field Langevin dynamics, second layer by ridge regression. Takakura, Suzuki, ICML 2024; Wang, Mousavi-Hosseini, Chizat, NeurIPS 2024, arXiv 2406.17054. */
+export interface TwoTimescaleOptions {
+  name: 'two-timescale'
+  /** Step size in the master objective's units; auto: 1/L. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Weight of E a²/2 of the second layer, which is solved exactly (the paper's λ λ_a). (λ̄) Default 0.001. */
+  secondRidge?: number
+  /** Half-width of uniform noise added to the targets in the gradient only. (σ̃) Default 0. */
+  labelNoise?: number
+}
+
+export type MeanFieldAlgorithmName = 'langevin' | 'sgd-langevin' | 'svrg-langevin' | 'dual-averaging' | 'dual-coordinate-ascent' | 'fictitious-play' | 'underdamped-langevin' | 'two-timescale'
+
+export type MeanFieldAlgorithm = MeanFieldAlgorithmName | LangevinOptions | SgdLangevinOptions | SvrgLangevinOptions | DualAveragingOptions | DualCoordinateAscentOptions | FictitiousPlayOptions | UnderdampedLangevinOptions | TwoTimescaleOptions
 
 /** Options of a run: how long, when to stop, what to record. */
 export interface RunOptions {

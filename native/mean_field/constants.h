@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -122,6 +123,7 @@ class Resolver {
   double ridge = 0;         // λ'
   double entropy = 0;       // λ
   Choice gradientStep{0, ""};  // 1/L
+  std::function<Choice(const Neuron&)> stepFor;  // 1/L of another neuron
   double resolved = 0;         // η that the method runs with
   std::vector<Chosen> chosen;
 

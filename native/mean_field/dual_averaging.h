@@ -16,14 +16,11 @@
 #include <cmath>
 #include <vector>
 
-#include "native/core/option_fields.h"
-#include "native/mean_field/certificate.h"
-#include "native/mean_field/constants.h"
-#include "native/mean_field/problem.h"
+#include "native/mean_field/algorithm.h"
 
 namespace meanfield {
 
-struct DualAveraging {
+struct DualAveraging : ParticleAlgorithm {
   static constexpr const char* kName = "dual-averaging";
   static constexpr const char* kTitle = "Particle dual averaging, finite-sum form";
   static constexpr const char* kSource = "Nitanda, Wu, Suzuki, NeurIPS 2021, arXiv 2012.15477, Algorithm 1";
@@ -76,11 +73,6 @@ struct DualAveraging {
     }
   };
 
-  struct Info {
-    double passes;
-  };
-
-  static double resolve(Options& options, Resolver& resolver) { return resolver.step(options.step); }
   static State init(Problem& problem, const Options&) {
     State state;
     state.weights.assign(static_cast<size_t>(problem.train.rows * problem.outputs_per_row()), 0.0);
@@ -110,9 +102,6 @@ struct DualAveraging {
     return {1 + innerSteps};
   }
 
-  static bool samples(const Options&) { return true; }
-  static const Network& shown(State&, Problem& problem) { return problem.network; }
-  static Subject subject(State& state, Problem& problem) { return network_subject(problem, shown(state, problem)); }
   static std::vector<float> particles(const State& state, const Problem& problem) {
     return state.selected.empty() ? problem.network.read_particles() : state.selected;
   }

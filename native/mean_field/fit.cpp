@@ -74,6 +74,9 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
   options_ = RunOptions::table().parse("run", request.run);
   algorithmName_ = algorithm.name;
   algorithm_ = algorithm.bind(request.algorithmOptions);
+  const bool automaticScale = !model_.outputScale;
+  algorithm_.adapt(model_, request.train.targets, request.train.targetCount);
+  scaleFromAlgorithm_ = automaticScale && model_.outputScale;
   loss_ = {model_.loss, model_.lossWidth};
   const int k = static_cast<int>(model_.outputs);
   if (model_.loss == LossKind::Softmax && k < 2)
@@ -154,7 +157,9 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     return choice.value;
   };
   const DataConstants data = measure_data();
-  const double scale = choose("outputScale", !model_.outputScale, output_scale(model_));
+  const double scale =
+      scaleFromAlgorithm_ ? choose("outputScale", true, {*model_.outputScale, "the largest output weight that " + algorithmName_ + " can reach"})
+                          : choose("outputScale", !model_.outputScale, output_scale(model_));
   const double ridge =
       choose("ridge", !model_.ridge, model_.ridge ? Choice{*model_.ridge, ""} : auto_ridge(model_, data));
   const Choice prior = ridge > 0 ? Choice{model_.entropy / (2 * ridge), "λ/(2λ'), the variance of the prior"}
@@ -193,7 +198,8 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   resolver.neuron = shape.neuron;
   resolver.ridge = ridge;
   resolver.entropy = model_.entropy;
-  resolver.gradientStep = auto_step(shape.neuron, loss_, data, ridge, variance, gradient);
+  resolver.stepFor = [&](const Neuron& neuron) { return auto_step(neuron, loss_, data, ridge, variance, gradient); };
+  resolver.gradientStep = resolver.stepFor(shape.neuron);
   const std::unique_ptr<ParticleMethod> method = algorithm_.start(problem, validation, resolver);
   result.chosen.insert(result.chosen.end(), resolver.chosen.begin(), resolver.chosen.end());
   ThreadPool pool(result.threads);

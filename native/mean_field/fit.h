@@ -60,6 +60,8 @@ struct MeanFieldAlgorithm {
   /// The algorithm with its options bound, before there is a problem to work on.
   struct Bound {
     bool samples;
+    /// Sets or checks options of the model, given the training targets. Throws InvalidOption.
+    std::function<void(NetworkOptions&, const double* targets, int64_t count)> adapt;
     std::string canonical;  // options as text, for the identity of a checkpoint
     /// Fills in the 'auto' values, which go to resolver.chosen, and makes the method.
     std::function<std::unique_ptr<ParticleMethod>(Problem&, std::optional<Targets>, Resolver& resolver)> start;
@@ -74,7 +76,11 @@ MeanFieldAlgorithm mean_field_algorithm() {
   return {A::kName, A::kTitle, A::kSource, A::Options::table().describe(), [](const OptionValues& values) {
             const typename A::Options options = A::Options::table().parse(A::kName, values);
             return MeanFieldAlgorithm::Bound{
-                A::samples(options), A::Options::table().canonical(options),
+                A::samples(options),
+                [options](NetworkOptions& model, const double* targets, int64_t count) {
+                  A::adapt(options, model, targets, count);
+                },
+                A::Options::table().canonical(options),
                 [options](Problem& problem, std::optional<Targets> validation, Resolver& resolver) {
                   typename A::Options resolved = options;
                   const double step = resolver.resolved = A::resolve(resolved, resolver);
@@ -103,6 +109,7 @@ class MeanFieldFit {
   RunOptions options_;
   std::string algorithmName_;
   MeanFieldAlgorithm::Bound algorithm_;
+  bool scaleFromAlgorithm_ = false;
   Loss loss_;
 };
 

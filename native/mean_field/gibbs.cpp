@@ -69,8 +69,8 @@ std::vector<double> energies_of(const Network& network, const Potential& potenti
   return network.energies(0, {nullptr, potential.rows}, potential.weights.data());
 }
 
-Mala::Mala(Network& network, const Potential& potential, uint64_t seed, double step)
-    : network_(network), potential_(potential), normals_(network), seed_(seed), step_(step),
+Mala::Mala(Network& network, const Potential& potential, uint64_t seed, double step, uint64_t clock)
+    : network_(network), potential_(potential), normals_(network), seed_(seed), step_(step), clock_(clock),
       particles_(network.read_particles()) {
   evaluate(particles_, energies_, gradient_);
 }

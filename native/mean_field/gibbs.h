@@ -42,14 +42,15 @@ std::vector<double> energies_of(const Network& network, const Potential& potenti
 /// a Langevin step of size η; targets p_β with βφ in the place of φ. The network's particles are the chains' states.
 class Mala {
  public:
-  /// Starts from the network's particles. Both references must outlive the sampler.
-  Mala(Network& network, const Potential& potential, uint64_t seed, double step);
+  /// Starts from the network's particles, with noise number clock + 1. Both references must outlive the sampler.
+  Mala(Network& network, const Potential& potential, uint64_t seed, double step, uint64_t clock = 0);
   /// `steps` proposals; η moves towards an acceptance of 0.574 while `adapt`. Returns the mean acceptance.
   double run(double beta, int64_t steps, bool adapt);
   /// Once after the last run: puts the states back into the network.
   void finish() { network_.write_particles(particles_.data()); }
   const std::vector<double>& energies() const { return energies_; }  // e_θ
   double step() const { return step_; }
+  const std::vector<float>& particles() const { return particles_; }
 
  private:
   void evaluate(const std::vector<float>& particles, std::vector<double>& energies, std::vector<float>& gradient);
@@ -59,7 +60,7 @@ class Mala {
   Normals normals_;
   uint64_t seed_;
   double step_;
-  uint64_t clock_ = 0;
+  uint64_t clock_;
   std::vector<float> particles_, gradient_;  // M × p
   std::vector<double> energies_;             // M
 };

@@ -9,14 +9,11 @@
 #pragma once
 #include <vector>
 
-#include "native/core/option_fields.h"
-#include "native/mean_field/certificate.h"
-#include "native/mean_field/constants.h"
-#include "native/mean_field/problem.h"
+#include "native/mean_field/algorithm.h"
 
 namespace meanfield {
 
-struct Langevin {
+struct Langevin : ParticleAlgorithm {
   static constexpr const char* kName = "langevin";
   static constexpr const char* kTitle = "Noisy gradient descent (mean-field Langevin dynamics), full batch";
   static constexpr const char* kSource = "Nitanda, Wu, Suzuki, AISTATS 2022, arXiv 2201.10469, Theorem 2";
@@ -48,13 +45,6 @@ struct Langevin {
     }
   };
 
-  /// What a step tells: gradient evaluations per particle, in units of n.
-  struct Info {
-    double passes;
-  };
-
-  /// η; fills in what was left to 'auto'.
-  static double resolve(Options& options, Resolver& resolver) { return resolver.step(options.step); }
   static State init(Problem&, const Options&) { return {}; }
 
   /// `step` is η resolved.
@@ -70,13 +60,7 @@ struct Langevin {
     return {1};
   }
 
-  /// Whether the particles follow a law with a density, which needs a proper prior and allows a certificate.
   static bool samples(const Options& options) { return options.noise; }
-  /// Where the present iterate is to be evaluated.
-  static const Network& shown(State&, Problem& problem) { return problem.network; }
-  static Subject subject(State& state, Problem& problem) { return network_subject(problem, shown(state, problem)); }
-  /// The last particles.
-  static std::vector<float> particles(const State&, const Problem& problem) { return problem.network.read_particles(); }
 };
 
 }  // namespace meanfield

@@ -49,7 +49,7 @@ class MeanFieldMethod : public ParticleMethod {
     const Evaluation train = own ? problem_.evaluate_train() : problem_.evaluate(shown, problem_.train);
     const Evaluation other = validation_ ? problem_.evaluate(shown, *validation_) : Evaluation{kNone, kNone};
     const double moment = shown.second_moment();
-    const double penalty = problem_.ridge == 0 ? 0 : problem_.ridge * moment;
+    const double penalty = A::penalty(state_, problem_, shown);
     Measurement measured{train.loss + penalty, train.loss, moment, train.score, other.loss, other.score};
     if (every_ > 0 && steps() % every_ == 0 && std::isfinite(train.loss)) {
       const Certificate certificate = certify(cancel_);

@@ -57,6 +57,8 @@ class Problem {
   double loss_weights(std::vector<double>& weights);
   /// The same over some rows: ω_ij = (1/rows.count) ∂ℓ/∂z_ij, rows.count × k. All rows in order cost no second pass.
   double loss_weights(Rows rows, std::vector<double>& weights);
+  /// ω of `count` of the rows from the first-th on; adds their losses to *sum.
+  void weigh(Rows rows, int64_t first, int64_t count, const double* z, double* weights, double* sum) const;
   void update(const std::vector<double>& weights, const Update& update);
   void update(Rows rows, const std::vector<double>& weights, const Update& update);
   /// θ_r ← θ_r + factor · delta_r; delta is M × p.
@@ -77,12 +79,8 @@ class Problem {
   Evaluation evaluate_train();
   Evaluation evaluate(const Targets& other) const { return evaluate(network, other); }
   Evaluation evaluate(const Network& shown, const Targets& on) const;
-  /// λ' E‖θ‖²
-  double penalty() const { return ridge == 0 ? 0 : ridge * network.second_moment(); }
 
  private:
-  /// ω of `count` of the rows from the first-th on; adds their losses to *sum.
-  void weigh(Rows rows, int64_t first, int64_t count, const double* z, double* weights, double* sum) const;
   bool is_all(Rows rows) const { return !rows.index && rows.count == train.rows; }
   Evaluation evaluate(const Targets& on, const std::vector<double>& z) const;
 

@@ -10,15 +10,12 @@
 #include <cmath>
 #include <vector>
 
-#include "native/core/option_fields.h"
-#include "native/mean_field/certificate.h"
-#include "native/mean_field/constants.h"
+#include "native/mean_field/algorithm.h"
 #include "native/mean_field/minibatch.h"
-#include "native/mean_field/problem.h"
 
 namespace meanfield {
 
-struct SgdLangevin {
+struct SgdLangevin : ParticleAlgorithm {
   static constexpr const char* kName = "sgd-langevin";
   static constexpr const char* kTitle = "Mean-field Langevin dynamics with stochastic gradients";
   static constexpr const char* kSource = "Suzuki, Wu, Nitanda, NeurIPS 2023, arXiv 2306.07221";
@@ -53,10 +50,6 @@ struct SgdLangevin {
     }
   };
 
-  struct Info {
-    double passes;
-  };
-
   static double resolve(Options& options, Resolver& resolver) {
     resolver.minibatch(kName, options.minibatch);
     return resolver.step(options.step);
@@ -77,9 +70,6 @@ struct SgdLangevin {
   }
 
   static bool samples(const Options& options) { return options.noise; }
-  static const Network& shown(State&, Problem& problem) { return problem.network; }
-  static Subject subject(State& state, Problem& problem) { return network_subject(problem, shown(state, problem)); }
-  static std::vector<float> particles(const State&, const Problem& problem) { return problem.network.read_particles(); }
 };
 
 }  // namespace meanfield

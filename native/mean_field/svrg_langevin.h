@@ -14,15 +14,12 @@
 #include <cmath>
 #include <vector>
 
-#include "native/core/option_fields.h"
-#include "native/mean_field/certificate.h"
-#include "native/mean_field/constants.h"
+#include "native/mean_field/algorithm.h"
 #include "native/mean_field/minibatch.h"
-#include "native/mean_field/problem.h"
 
 namespace meanfield {
 
-struct SvrgLangevin {
+struct SvrgLangevin : ParticleAlgorithm {
   static constexpr const char* kName = "svrg-langevin";
   static constexpr const char* kTitle = "Mean-field Langevin dynamics with variance-reduced gradients";
   static constexpr const char* kSource = "Suzuki, Wu, Nitanda, NeurIPS 2023, arXiv 2306.07221";
@@ -62,10 +59,6 @@ struct SvrgLangevin {
       v(anchorDrift);
       v(anchorDual);
     }
-  };
-
-  struct Info {
-    double passes;
   };
 
   static double resolve(Options& options, Resolver& resolver) {
@@ -123,10 +116,6 @@ struct SvrgLangevin {
     return {full ? 1 : 2 * static_cast<double>(batch.count) / static_cast<double>(n)};
   }
 
-  static bool samples(const Options&) { return true; }
-  static const Network& shown(State&, Problem& problem) { return problem.network; }
-  static Subject subject(State& state, Problem& problem) { return network_subject(problem, shown(state, problem)); }
-  static std::vector<float> particles(const State&, const Problem& problem) { return problem.network.read_particles(); }
 };
 
 }  // namespace meanfield

@@ -45,7 +45,7 @@ struct Small {
                                                  : std::sin(static_cast<double>(i)));
     return y;
   }
-  double objective() { return problem.evaluate_train().loss + problem.penalty(); }
+  double objective() { return problem.evaluate_train().loss + problem.ridge * problem.network.second_moment(); }
 
   std::vector<float> x, theta;
   std::vector<double> y;
