@@ -1,4 +1,6 @@
 // The operations of kernels.h on one panel of particles, compiled once per instruction set (see tiles.h).
+#include <utility>
+
 #include "native/kernels/cpu/activations.h"
 #include "native/kernels/cpu/products.h"
 #include "native/kernels/cpu/second_layer.h"
@@ -31,21 +33,27 @@ MEANFIELD_INLINE void with_activation(Activation activation, F&& f) {
 
 // ---- outputs
 
-/// One output: a row's lane sums gain Σ_v c_v σ(s_v).
+/// One output: a row's lane sums gain Σ_v c_v σ(s_v). Activations of rows 2i and 2i + 1 are made together, here and
+/// everywhere: the pair decides the rounding.
 template <class Unit, int kN, bool kKeep>
 MEANFIELD_INLINE void mean_of_one(const float* tile, int64_t rows, const float* c, float* sums, float* kept) {
   constexpr int kLanes = kN * kWidth;
   V weight[kN];
   for (int v = 0; v < kN; ++v) weight[v] = load(c + v * kWidth);
-  for (int64_t row = 0; row < rows; ++row, tile += kLanes) {
-    V sum = load(sums + row * kWidth);
+  for (int64_t row = 0; row < rows; row += 2, tile += 2 * kLanes, sums += 2 * kWidth) {
+    V even = load(sums), odd = load(sums + kWidth);
 #pragma GCC unroll 3
     for (int v = 0; v < kN; ++v) {
-      const V value = Unit::value(load(tile + v * kWidth));
-      if (kKeep) store(kept + row * kLanes + v * kWidth, value);
-      sum = fma(weight[v], value, sum);
+      const Pair value = Unit::values(load(tile + v * kWidth), load(tile + kLanes + v * kWidth));
+      if (kKeep) {
+        store(kept + row * kLanes + v * kWidth, value.first);
+        store(kept + (row + 1) * kLanes + v * kWidth, value.second);
+      }
+      even = fma(weight[v], value.first, even);
+      odd = fma(weight[v], value.second, odd);
     }
-    store(sums + row * kWidth, sum);
+    store(sums, even);
+    store(sums + kWidth, odd);
   }
 }
 
@@ -75,9 +83,16 @@ MEANFIELD_INLINE void mean_of_many(const float* values, int64_t rows, int32_t k,
   }
 }
 
-template <class Unit>
-MEANFIELD_INLINE void activate(float* to, const float* from, int64_t count) {
-  for (int64_t i = 0; i < count; i += kWidth) store(to + i, Unit::value(load(from + i)));
+template <class Unit, int kN>
+MEANFIELD_INLINE void activate(float* to, const float* from, int64_t rows) {
+  constexpr int kLanes = kN * kWidth;
+  for (int64_t row = 0; row < rows; row += 2, to += 2 * kLanes, from += 2 * kLanes)
+#pragma GCC unroll 3
+    for (int v = 0; v < kLanes; v += kWidth) {
+      const Pair value = Unit::values(load(from + v), load(from + kLanes + v));
+      store(to + v, value.first);
+      store(to + kLanes + v, value.second);
+    }
 }
 
 /// Eight rows at a time: their S goes from the registers through the first-level cache into the activation, and the
@@ -96,7 +111,7 @@ void outputs_of(const OutputsTask& task) {
       mean_of_one<Unit, kN, kKeep && Unit::kFromValue>(s, kRowBlock, task.c, sums, kept);
     } else {
       float* values = kKeep && Unit::kFromValue ? kept : task.tile;
-      activate<Unit>(values, s, kRowBlock * kLanes);
+      activate<Unit, kN>(values, s, kRowBlock);
       mean_of_many<kN>(values, kRowBlock, k, task.c, sums);
     }
   }
@@ -113,40 +128,49 @@ void outputs(const OutputsTask& task) {
   });
 }
 
-typedef float Four __attribute__((vector_size(16), may_alias));
-typedef float Eight __attribute__((vector_size(32), may_alias));
-
-/// Halves are added until one lane is left: the same tree whatever the width.
-MEANFIELD_INLINE float sum_of_lanes(const float* v) {
-  const auto four = [](const float* from) { return *reinterpret_cast<const Four*>(from); };
-  Four sum;
-  if constexpr (kWidth == 16) {
-    const Eight half = *reinterpret_cast<const Eight*>(v) + *reinterpret_cast<const Eight*>(v + 8);
-    sum = __builtin_shufflevector(half, half, 0, 1, 2, 3) + __builtin_shufflevector(half, half, 4, 5, 6, 7);
-  } else if constexpr (kWidth == 8) {
-    sum = four(v) + four(v + 4);
-  } else {
-    sum = four(v);
-  }
-  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+/// Level by level, halves of a group of lanes are added and two vectors become one: sums of kWidth rows end up in one
+/// vector, in order, each by the same tree whatever the width.
+template <int kHalf, size_t... kLane>
+MEANFIELD_INLINE V half_sums(V a, V b, std::index_sequence<kLane...>) {
+  // Lane l takes from group l / kHalf of (a, b), groups of 2 kHalf lanes.
+  return __builtin_shufflevector(a, b, (2 * (kLane / kHalf) * kHalf + kLane % kHalf)...) +
+         __builtin_shufflevector(a, b, (2 * (kLane / kHalf) * kHalf + kLane % kHalf + kHalf)...);
+}
+template <int kCount>
+MEANFIELD_INLINE V lane_sums(const float* v) {
+  if constexpr (kCount == 1)
+    return load(v);
+  else
+    return half_sums<kWidth / kCount>(lane_sums<kCount / 2>(v), lane_sums<kCount / 2>(v + kCount / 2 * kWidth),
+                                      std::make_index_sequence<kWidth>());
 }
 
 void fold(float* sums, int64_t count, double* total) {
-  for (int64_t i = 0; i < count; ++i, sums += kWidth) {
-    total[i] += static_cast<double>(sum_of_lanes(sums));
-    store(sums, V{});
+  // Rows come in blocks of eight: a native vector of sixteen takes two of them, or repeats the last.
+  for (int64_t i = 0; i < count; i += kWidth) {
+    const int64_t rows = least(kWidth, count - i);
+    alignas(64) float part[kWidth * kWidth];
+    const float* from = sums + i * kWidth;
+    if (rows < kWidth) {
+      for (int64_t l = 0; l < kWidth * kWidth; ++l) part[l] = l < rows * kWidth ? from[l] : 0.0f;
+      from = part;
+    }
+    alignas(64) float sum[kWidth];
+    store(sum, lane_sums<kWidth>(from));
+    for (int64_t l = 0; l < rows; ++l) total[i + l] += static_cast<double>(sum[l]);
   }
+  for (int64_t i = 0; i < count; ++i) store(sums + i * kWidth, V{});
 }
 
 // ---- drift
 
 template <class Unit, bool kKept>
-MEANFIELD_INLINE void unit_at(const float* from, V* value, V* slope) {
+MEANFIELD_INLINE void unit_at(const float* from, const float* next, Pair* value, Pair* slope) {
   if constexpr (kKept) {
-    *value = load(from);
-    *slope = Unit::slope_from(*value);
+    *value = {load(from), load(next)};
+    *slope = {Unit::slope_from(value->first), Unit::slope_from(value->second)};
   } else {
-    Unit::both(load(from), value, slope);
+    Unit::both(load(from), load(next), value, slope);
   }
 }
 
@@ -154,27 +178,34 @@ MEANFIELD_INLINE void unit_at(const float* from, V* value, V* slope) {
 template <class Unit, int kN, bool kKept, bool kTail>
 MEANFIELD_INLINE void drift_of_one(const float* from, int64_t rows, const float* omega, float* delta, V tail[kN]) {
   constexpr int kLanes = kN * kWidth;
-  for (int64_t row = 0; row < rows; ++row) {
-    const V weight = splat(omega[row]);
+  for (int64_t row = 0; row < rows; row += 2, from += 2 * kLanes, delta += 2 * kLanes) {
+    const V even = splat(omega[row]), odd = splat(omega[row + 1]);
 #pragma GCC unroll 3
     for (int v = 0; v < kN; ++v) {
-      V value, slope;
-      unit_at<Unit, kKept>(from + row * kLanes + v * kWidth, &value, &slope);
-      store(delta + row * kLanes + v * kWidth, weight * slope);
-      if (kTail) tail[v] = fma(weight, value, tail[v]);
+      Pair value, slope;
+      unit_at<Unit, kKept>(from + v * kWidth, from + kLanes + v * kWidth, &value, &slope);
+      store(delta + v * kWidth, even * slope.first);
+      store(delta + kLanes + v * kWidth, odd * slope.second);
+      if (kTail) tail[v] = fma(odd, value.second, fma(even, value.first, tail[v]));
     }
   }
 }
 
 /// k outputs: Δ = U σ'(s) with U = Ω C in `delta` on entry; σ(s) goes to `values`.
-template <class Unit, bool kKept>
-MEANFIELD_INLINE void drift_of_many(const float* from, int64_t count, float* delta, float* values) {
-  for (int64_t i = 0; i < count; i += kWidth) {
-    V value, slope;
-    unit_at<Unit, kKept>(from + i, &value, &slope);
-    store(delta + i, load(delta + i) * slope);
-    store(values + i, value);
-  }
+template <class Unit, int kN, bool kKept>
+MEANFIELD_INLINE void drift_of_many(const float* from, int64_t rows, float* delta, float* values) {
+  constexpr int kLanes = kN * kWidth;
+  for (int64_t row = 0; row < rows; row += 2)
+#pragma GCC unroll 3
+    for (int v = 0; v < kN; ++v) {
+      const int64_t at = row * kLanes + v * kWidth, next = at + kLanes;
+      Pair value, slope;
+      unit_at<Unit, kKept>(from + at, from + next, &value, &slope);
+      store(delta + at, load(delta + at) * slope.first);
+      store(delta + next, load(delta + next) * slope.second);
+      store(values + at, value.first);
+      store(values + next, value.second);
+    }
 }
 
 template <class Unit, int kN, bool kKept>
@@ -200,7 +231,7 @@ void drift_of(const DriftTask& task) {
       constexpr bool kFromKeptValue = kKept && Unit::kFromValue;
       if (k > 1) {
         product<kN>(omega + block * kRowBlock * k, 1, k, task.c, to);
-        drift_of_many<Unit, kFromKeptValue>(from, kRowBlock * kLanes, to, value);
+        drift_of_many<Unit, kN, kFromKeptValue>(from, kRowBlock, to, value);
       } else if (tailed) {
         drift_of_one<Unit, kN, kFromKeptValue, true>(from, kRowBlock, omega + block * kRowBlock, to, tail);
       } else {
@@ -238,7 +269,7 @@ void energies(const DriftTask& task) {
         const int64_t blocks = least(kTileRows / kRowBlock, task.rows.blocks - done);
         const float* x = task.rows.x + done * kRowBlock * task.rows.inputs;
         product<kN>(x, blocks, task.rows.inputs, task.panel.theta, task.tile);
-        activate<decltype(unit)>(task.tile, task.tile, blocks * kRowBlock * kN * kWidth);
+        activate<decltype(unit), kN>(task.tile, task.tile, blocks * kRowBlock);
         transposed<kN>(task.omega + done * kRowBlock * k, blocks, k, task.tile, {true, true, task.g, task.g});
       }
     });
@@ -296,24 +327,35 @@ MEANFIELD_INLINE void each(const float* in, int64_t count, float* out, F&& f) {
   for (int64_t i = 0; i < count; i += kWidth) store(out + i, f(load(in + i)));
 }
 template <class Unit>
+void values(const float* in, int64_t count, float* out) {
+  for (int64_t i = 0; i < count; i += 2 * kWidth) {
+    const int64_t next = i + kWidth < count ? i + kWidth : i;
+    const Pair value = Unit::values(load(in + i), load(in + next));
+    store(out + i, value.first);
+    store(out + next, value.second);
+  }
+}
+template <class Unit>
 void slopes(const float* in, int64_t count, float* out) {
-  each(in, count, out, [](V s) {
-    V value, slope;
-    Unit::both(s, &value, &slope);
-    return slope;
-  });
+  for (int64_t i = 0; i < count; i += 2 * kWidth) {
+    const int64_t next = i + kWidth < count ? i + kWidth : i;
+    Pair value, slope;
+    Unit::both(load(in + i), load(in + next), &value, &slope);
+    store(out + i, slope.first);
+    store(out + next, slope.second);
+  }
 }
 
 void apply(VectorFunction function, const float* in, int64_t count, float* out) {
   switch (function) {
     case VectorFunction::Tanh:
-      return each(in, count, out, [](V s) { return tanh(s); });
+      return values<TanhUnit>(in, count, out);
     case VectorFunction::Sigmoid:
-      return each(in, count, out, [](V s) { return SigmoidUnit::value(s); });
+      return values<SigmoidUnit>(in, count, out);
     case VectorFunction::Softplus:
-      return each(in, count, out, [](V s) { return SoftplusUnit::value(s); });
+      return values<SoftplusUnit>(in, count, out);
     case VectorFunction::Silu:
-      return each(in, count, out, [](V s) { return SiluUnit::value(s); });
+      return values<SiluUnit>(in, count, out);
     case VectorFunction::Exp:
       return each(in, count, out, [](V s) { return exp(s); });
     case VectorFunction::Log:

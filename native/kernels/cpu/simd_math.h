@@ -8,11 +8,13 @@ namespace meanfield {
 namespace cpu {
 namespace MEANFIELD_ISA {
 
-/// x P(x²)/Q(x²), degrees 4 and 4, on |x| <= 9, where tanh rounds to ±1. At most 6 ulp (3.6e-7 relative); never beyond
-/// ±1.
-MEANFIELD_INLINE V tanh(V s) {
-  const V x = at_least(splat(-9.0f), at_most(splat(9.0f), s));
-  const V t = x * x;
+/// tanh x = x P(x²)/Q(x²), degrees 4 and 4, for |x| <= 9, beyond which tanh rounds to ±1; there the fraction is beyond
+/// ±1 and within_one ends it. At most 6 ulp (3.6e-7 relative); 1 <= Q < 500.
+struct TanhFraction {
+  V numerator, denominator;
+};
+MEANFIELD_INLINE TanhFraction tanh_fraction(V x) {
+  const V t = at_most(splat(81.0f), x * x);
   V p = fma(splat(1.3354815e-08f), t, splat(2.060909e-05f));
   V q = fma(splat(7.7765725e-07f), t, splat(3.2856365e-04f));
   p = fma(p, t, splat(3.4955894e-03f));
@@ -21,7 +23,12 @@ MEANFIELD_INLINE V tanh(V s) {
   q = fma(q, t, splat(4.6714345e-01f));
   p = fma(p, t, splat(1.0f));
   q = fma(q, t, splat(1.0f));
-  return at_least(splat(-1.0f), at_most(splat(1.0f), x * p / q));
+  return {x * p, q};
+}
+MEANFIELD_INLINE V within_one(V x) { return at_least(splat(-1.0f), at_most(splat(1.0f), x)); }
+MEANFIELD_INLINE V tanh(V x) {
+  const TanhFraction f = tanh_fraction(x);
+  return within_one(f.numerator / f.denominator);
 }
 
 /// 2^n e^f with |f| <= ln 2 / 2. At most 2 ulp; 0 below −104, infinite above 88.73.
@@ -65,14 +72,17 @@ MEANFIELD_INLINE V log(V x) {
 }
 
 /// ln(1 + e) for e in [0, 1]: e P(e)/Q(e), degrees 3 and 3.
-MEANFIELD_INLINE V log_one_plus(V e) {
+struct LogFraction {
+  V numerator, denominator;
+};
+MEANFIELD_INLINE LogFraction log_one_plus(V e) {
   V p = fma(splat(0.00341729f), e, splat(0.23815763f));
   V q = fma(splat(0.07528732f), e, splat(0.68793647f));
   p = fma(p, e, splat(1.06621863f));
   q = fma(q, e, splat(1.5662185f));
   p = fma(p, e, splat(1.0f));
   q = fma(q, e, splat(1.0f));
-  return e * p / q;
+  return {e * p, q};
 }
 
 /// sin and cos of πh, |h| <= 1. Absolute error at most 2^-23.
