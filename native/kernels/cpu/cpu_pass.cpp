@@ -82,7 +82,8 @@ void CpuNetwork::forward(const Pass& pass, const Share& share, Scratch& scratch)
       if (pass.cancel && pass.cancel->cancelled()) return;
       const Panel p = panel(q);
       tiles_.coefficients(shape_.neuron, p, inputs, scratch.c.data(), nullptr);
-      tiles_.outputs({&shape_.neuron, p, part, scratch.c.data(), scratch.tile.data(), scratch.sums.data(),
+      const float* next = panel(q + 1 < map_.panels() ? q + 1 : q).theta;
+      tiles_.outputs({&shape_.neuron, p, part, next, scratch.c.data(), scratch.tile.data(), scratch.sums.data(),
                       pass.kept_at(map_, q, share.firstBlock, lanes_of(p))});
       if ((q + 1 - from) % kFoldPanels == 0 || q + 1 == to) tiles_.fold(scratch.sums.data(), sums, partial);
     }

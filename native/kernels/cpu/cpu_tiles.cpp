@@ -106,7 +106,11 @@ void outputs_of(const OutputsTask& task) {
     float* sums = task.sums + block * kRowBlock * k * kWidth;
     float* kept = kKeep ? task.kept + block * kRowBlock * kLanes : nullptr;
     float* s = kKeep && !Unit::kFromValue ? kept : task.tile;
-    product<kN>(task.rows.x + block * kRowBlock * inputs, 1, inputs, task.panel.theta, s);
+    const float* x = task.rows.x + block * kRowBlock * inputs;
+    if (block * kLine < kLanes)  // the first blocks fetch the next panel
+      product<kN, true>(x, 1, inputs, task.panel.theta, s, task.next + block * inputs * kLine);
+    else
+      product<kN>(x, 1, inputs, task.panel.theta, s);
     if (k == 1) {
       mean_of_one<Unit, kN, kKeep && Unit::kFromValue>(s, kRowBlock, task.c, sums, kept);
     } else {
@@ -240,7 +244,11 @@ void drift_of(const DriftTask& task) {
     }
     const RowSums sums{done % groupBlocks == 0, (done + blocks) % groupBlocks == 0 || done + blocks == task.rows.blocks,
                        task.part, task.g};
-    transposed<kN>(x, blocks, inputs, delta, sums);
+    const int64_t tile = blocks * kRowBlock * kLanes;
+    if (kKept)
+      transposed<kN>(x, blocks, inputs, delta, sums, task.kept + done * kRowBlock * kLanes + tile, tile / kLine);
+    else
+      transposed<kN>(x, blocks, inputs, delta, sums);
     if (tailed && k > 1) transposed<kN>(omega, blocks, k, values, sums.from(inputs * kLanes));
     if (tailed && k == 1) {
       float* at = task.g + inputs * kLanes;
@@ -303,18 +311,18 @@ void move(const MoveTask& task) {
                   splat(task.rate), splat(task.noise), task.keep == 0};
   const Panel& panel = task.panel;
   const int64_t lanes = panel.vectors * kWidth, p = task.parameters;
-  for (int32_t v = 0; v < panel.vectors; ++v) {
-    float* theta = panel.theta + v * kWidth;
-    const float* g = task.g ? task.g + v * kWidth : nullptr;
-    W even, odd;
-    particle_lanes(static_cast<uint32_t>(panel.first + v * kWidth), &even, &odd);
-    for (int64_t row = 0; row < p; row += 4) {
+  W even[kVectors], odd[kVectors];
+  for (int32_t v = 0; v < panel.vectors; ++v)
+    particle_lanes(static_cast<uint32_t>(panel.first + v * kWidth), &even[v], &odd[v]);
+  for (int64_t row = 0; row < p; row += 4)
+    for (int32_t v = 0; v < panel.vectors; ++v) {
       V xi[4] = {};
-      if (task.noise != 0) normals4(task.key, task.counter, static_cast<uint32_t>(row / 4), even, odd, xi);
-      for (int64_t c = 0; c < least(4, p - row); ++c)
-        step.apply(theta + (row + c) * lanes, g ? g + (row + c) * lanes : nullptr, xi[c]);
+      if (task.noise != 0) normals4(task.key, task.counter, static_cast<uint32_t>(row / 4), even[v], odd[v], xi);
+      for (int64_t c = 0; c < least(4, p - row); ++c) {
+        const int64_t at = (row + c) * lanes + v * kWidth;
+        step.apply(panel.theta + at, task.g ? task.g + at : nullptr, xi[c]);
+      }
     }
-  }
   // Lanes without a particle stay zero: they must neither grow nor turn into something that times zero is not zero.
   for (int64_t lane = panel.particles; lane < lanes; ++lane)
     for (int64_t row = 0; row < p; ++row) panel.theta[row * lanes + lane] = 0;

@@ -1,10 +1,13 @@
-// Memory on cache lines, for native vectors.
+// Memory on cache lines, for native vectors; on large pages where there is much of it.
 #pragma once
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <new>
 #include <utility>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace meanfield {
 namespace cpu {
@@ -15,8 +18,9 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(int64_t count) { resize(count); }
   Buffer(Buffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), count_(std::exchange(other.count_, 0)) {}
+      : line_(other.line_), data_(std::exchange(other.data_, nullptr)), count_(std::exchange(other.count_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(line_, other.line_);
     std::swap(data_, other.data_);
     std::swap(count_, other.count_);
     return *this;
@@ -28,11 +32,17 @@ class Buffer {
     if (count <= count_) return;
     release();
     if (count > std::numeric_limits<int64_t>::max() / static_cast<int64_t>(2 * sizeof(T))) throw std::bad_alloc();
-    data_ = static_cast<T*>(::operator new(static_cast<size_t>(count) * sizeof(T), kLine));
+    const size_t bytes = static_cast<size_t>(count) * sizeof(T);
+    line_ = std::align_val_t{bytes >= kManyPages ? kLargePage : kLine};
+    data_ = static_cast<T*>(::operator new(bytes, line_));
     count_ = count;
+#if defined(__linux__)
+    // Strides over large matrices touch more pages than the processor keeps the addresses of. A wish, not a need.
+    if (bytes >= kManyPages) madvise(data_, bytes, MADV_HUGEPAGE);
+#endif
   }
   void release() {
-    ::operator delete(data_, kLine);
+    ::operator delete(data_, line_);
     data_ = nullptr;
     count_ = 0;
   }
@@ -41,7 +51,8 @@ class Buffer {
   int64_t size() const { return count_; }
 
  private:
-  static constexpr std::align_val_t kLine{64};
+  static constexpr size_t kLine = 64, kLargePage = 2 << 20, kManyPages = 2 * kLargePage;
+  std::align_val_t line_{kLine};
   T* data_ = nullptr;
   int64_t count_ = 0;
 };

@@ -39,9 +39,10 @@ struct OutputsTask {
   const Neuron* neuron;
   Panel panel;
   RowBlocks rows;
-  const float* c;  // k × lanes
-  float* tile;     // 8 × lanes
-  float* sums;     // 8·blocks × k × width: one partial sum a lane, added to
+  const float* next;  // weights of the panel that comes next, to have at hand by then
+  const float* c;     // k × lanes
+  float* tile;        // 8 × lanes
+  float* sums;        // 8·blocks × k × width: one partial sum a lane, added to
   /// Receives what `drift` needs, so that it need not compute it again: σ(s), or s itself where σ' is no function of σ.
   /// 8·blocks × lanes; nullptr: not wanted.
   float* kept;
