@@ -1,8 +1,11 @@
 /** Every published experiment that can be run, in the order of `--all`. */
 import { alignment } from './alignment'
 import { digits } from './digits'
+import { dualCoordinateAscent } from './dual-coordinate-ascent'
 import { dualityGap } from './duality-gap'
+import { ensemble } from './ensemble'
 import type { Experiment } from './experiment'
+import { fictitiousPlay } from './fictitious-play'
 import { particles } from './particles'
 import { pdaCircles } from './pda-circles'
 import { pdaDensities } from './pda-densities'
@@ -18,8 +21,11 @@ export const experiments: readonly Experiment[] = [
   pdaCircles,
   dualityGap,
   particles,
-  sparseParity,
   svrgLangevin,
+  sparseParity,
+  dualCoordinateAscent,
+  fictitiousPlay,
+  ensemble,
 ]
 
 export { atLeast, atMost, type Claim } from './claim'

@@ -4,12 +4,11 @@
  *
  * Nitanda, Wu, Suzuki, NeurIPS 2021 (arXiv 2012.15477), Figure 1; the problem is ours.
  */
-import { Dataset } from '../data'
-import { Random } from '../data/random'
 import { MeanFieldNetwork } from '../models'
 import type { Figure, Series } from '../report'
 import { atMost } from './claim'
 import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
+import { bound, grid, LineProblem, spacing } from './line-problem'
 import { logSlope } from './numbers'
 
 export const pdaDensitiesSettings = {
@@ -37,10 +36,6 @@ export const pdaDensities: Experiment = {
     'the exact recursion, and the inner Langevin steps move the particles to it. Target and particles end at the optimum.',
   measure: (context) => measurePdaDensities(pdaDensitiesSettings, context),
 }
-
-const bound = 12
-const spacing = 0.01
-const grid = Float64Array.from({ length: Math.round((2 * bound) / spacing) + 1 }, (_, i) => -bound + i * spacing)
 
 export async function measurePdaDensities(settings: Settings, context: Context): Promise<Findings> {
   const { ridge, entropy, particles, step, innerSteps, outerSteps, shown } = settings
@@ -82,80 +77,6 @@ export async function measurePdaDensities(settings: Settings, context: Context):
       rate(times, excess),
     ],
     settings: listSettings(settings, seed),
-  }
-}
-
-/** n points, neurons tanh(θx), everything by quadrature on the grid. */
-class LineProblem {
-  readonly data: Dataset
-  readonly #x: Float64Array
-  readonly #y: Float64Array
-
-  constructor(
-    readonly settings: Settings,
-    seed: number,
-  ) {
-    const { rows, teacher, labelNoise, stream } = settings
-    const random = new Random(seed, stream)
-    const features = Float32Array.from({ length: rows }, () => random.normal())
-    this.#x = Float64Array.from(features)
-    this.#y = this.#x.map((x) => Math.tanh(teacher * x) + labelNoise * random.normal())
-    this.data = Dataset.fromArrays(features, this.#y, { columns: 1, task: 'regression' })
-  }
-
-  /** E_q tanh(θ x_i) − y_i: the derivative of the squared loss. */
-  residuals(density: Float64Array): Float64Array {
-    return this.#x.map((x, i) => {
-      const output = density.reduce((sum, q, k) => sum + q * Math.tanh((grid[k] as number) * x) * spacing, 0)
-      return output - (this.#y[i] as number)
-    })
-  }
-
-  /** ∝ exp{−(1/λ)[(1/n) Σ ω_i tanh(θ x_i) + ρ λ' θ²]} */
-  gibbs(weights: Float64Array, part: number): Float64Array {
-    const { entropy, ridge, rows } = this.settings
-    const exponent = grid.map((theta) => {
-      const energy = weights.reduce((sum, w, i) => sum + (w * Math.tanh(theta * (this.#x[i] as number))) / rows, 0)
-      return -(energy + part * ridge * theta * theta) / entropy
-    })
-    const top = exponent.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
-    const raw = exponent.map((value) => Math.exp(value - top))
-    const total = raw.reduce((sum, value) => sum + value * spacing, 0)
-    return raw.map((value) => value / total)
-  }
-
-  /** L(q) = mean loss + λ' E θ² + λ E log q */
-  objective(density: Float64Array): number {
-    const { entropy, ridge, rows } = this.settings
-    const loss = this.residuals(density).reduce((sum, r) => sum + (r * r) / (2 * rows), 0)
-    return density.reduce((sum, q, k) => {
-      const theta = grid[k] as number
-      return sum + spacing * q * (ridge * theta * theta + (q > 0 ? entropy * Math.log(q) : 0))
-    }, loss)
-  }
-
-  /** q_*^(t+1) for t = 1, 2, …: ω^(t) = (t/(t+2)) ω^(t−1) + (2t/((t+1)(t+2))) ℓ_z at q_*^(t), from q^(1) = N(0, 1). */
-  dualAveraging(steps: number): Float64Array[] {
-    let density: Float64Array = grid.map((theta) => Math.exp((-theta * theta) / 2) / Math.sqrt(2 * Math.PI))
-    let weights: Float64Array = new Float64Array(this.settings.rows)
-    return Array.from({ length: steps }, (_, index) => {
-      const t = index + 1
-      const g = this.residuals(density)
-      weights = weights.map((w, i) => (t / (t + 2)) * w + ((2 * t) / ((t + 1) * (t + 2))) * (g[i] as number))
-      density = this.gibbs(weights, t / (t + 2))
-      return density
-    })
-  }
-
-  /** Exact fictitious play, (1 − γ)^k to below rounding. */
-  optimum(): Float64Array {
-    const mixing = 0.5
-    let density = this.gibbs(new Float64Array(this.settings.rows), 1)
-    for (let k = 0; k < 60; k++) {
-      const response = this.gibbs(this.residuals(density), 1)
-      density = density.map((q, i) => (1 - mixing) * q + mixing * (response[i] as number))
-    }
-    return density
   }
 }
 
