@@ -26,6 +26,16 @@ export interface MeanFieldOptions {
   entropy?: number
   /** Variance of each coordinate of the starting particles; auto: the prior's λ/(2λ'). Default "auto". */
   initialVariance?: number | 'auto'
+  /** Entropy at step t, never below `entropy`: λ_0 times 2^-⌊s⌋, 1/log(e + s) or 1/(1 + s), s = t/annealingSteps. Default "constant". */
+  annealing?: 'constant' | 'geometric' | 'logarithmic' | 'harmonic'
+  /** Entropy at step 0 when annealing; auto: 100 times `entropy`. (λ_0) Default "auto". */
+  initialEntropy?: number | 'auto'
+  /** Steps of a round of the annealing. Default 100. */
+  annealingSteps?: number
+  /** Scale the ridge like the entropy, so that the prior stays the same. Default false. */
+  annealRidge?: boolean
+  /** Weights anywhere, or brought back to length 1 after every step (no prior, no certificate). Default "free". */
+  geometry?: 'free' | 'sphere'
 }
 
 /** Noisy gradient descent (mean-field Langevin dynamics), full batch. Nitanda, Wu, Suzuki, AISTATS 2022, arXiv 2201.10469, Theorem 2. */

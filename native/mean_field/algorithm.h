@@ -49,6 +49,14 @@ struct ParticleAlgorithm {
   /// Sets or checks options of the model; `targets` are those of the training rows. Throws InvalidOption.
   template <class O>
   static void adapt(const O&, NetworkOptions&, const double*, int64_t) {}
+
+ protected:
+  /// For algorithms whose law lives in the whole space.
+  static void needs_free_weights(const NetworkOptions& model, const char* algorithm) {
+    if (model.geometry != Geometry::Free)
+      throw Error(ErrorCode::InvalidOption, std::string(algorithm) + ": geometry is 'sphere'; expected 'free'. langevin, "
+                                            "sgd-langevin, dual-averaging and fictitious-play run on the sphere.");
+  }
 };
 
 }  // namespace meanfield

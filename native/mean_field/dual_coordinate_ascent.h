@@ -86,6 +86,7 @@ struct DualCoordinateAscent : ParticleAlgorithm {
     return resolver.step(options.step);
   }
 
+  static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) { needs_free_weights(model, kName); }
   static State init(Problem& problem, const Options&) {
     State state;
     // g = 0 is in the domain of every conjugate, and p[0] is the prior.

@@ -100,6 +100,13 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
     throw Error(ErrorCode::InvalidData, "initial particles hold " + std::to_string(request.initialCount) +
                                             " numbers; expected " + std::to_string(shape.particles) + " x " +
                                             std::to_string(shape.parameters()) + ".");
+  if (model_.initialEntropy && model_.annealing == Annealing::Constant)
+    throw Error(ErrorCode::InvalidOption, "mean-field: initialEntropy is given but annealing is 'constant'; choose a schedule "
+                                          "or leave initialEntropy out.");
+  if (model_.initialEntropy && *model_.initialEntropy < model_.entropy)
+    throw Error(ErrorCode::InvalidOption, "mean-field: initialEntropy is " + format_option(*model_.initialEntropy) +
+                                              ", below the entropy " + format_option(model_.entropy) +
+                                              "; expected at least as much, since annealing falls towards it.");
   if (!std::is_sorted(request.snapshots.begin(), request.snapshots.end()))
     throw Error(ErrorCode::InvalidOption, "snapshots must be increasing steps.");
   choose_backend(request.backend, request.isa);
@@ -185,10 +192,17 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     made->interrupt_with(&cancel);
     return made;
   };
+  problem.geometry = model_.geometry;
+  if (model_.annealing != Annealing::Constant)
+    problem.schedule = {model_.annealing,
+                        choose("initialEntropy", !model_.initialEntropy,
+                               {model_.initialEntropy.value_or(100 * model_.entropy), "100 times the entropy"}),
+                        model_.annealingSteps, model_.annealRidge};
   if (request_.initial)
     problem.write_particles(request_.initial);
   else
     problem.draw_initial(Stream::Init, 0);
+  problem.project();
   const double gradient = std::isfinite(loss_.gradient_bound(shape.neuron.outputs)) ? 0 : mean_gradient(problem);
   Resolver resolver;
   resolver.rows = train.rows;
@@ -198,7 +212,10 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   resolver.neuron = shape.neuron;
   resolver.ridge = ridge;
   resolver.entropy = model_.entropy;
-  resolver.stepFor = [&](const Neuron& neuron) { return auto_step(neuron, loss_, data, ridge, variance, gradient); };
+  problem.anneal(0);
+  const double steepest = problem.ridge;  // the ridge is largest at the start
+  problem.settle();
+  resolver.stepFor = [&](const Neuron& neuron) { return auto_step(neuron, loss_, data, steepest, variance, gradient); };
   resolver.gradientStep = resolver.stepFor(shape.neuron);
   const std::unique_ptr<ParticleMethod> method = algorithm_.start(problem, validation, resolver);
   result.chosen.insert(result.chosen.end(), resolver.chosen.begin(), resolver.chosen.end());
@@ -210,7 +227,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   certificate.draws =
       options_.certificateDraws.value_or(static_cast<int64_t>(std::min(20000.0, std::max(1000.0, affordable))));
   certificate.step = resolver.resolved;
-  const bool certifiable = options_.certificate && algorithm_.samples && ridge > 0 && model_.particles > 1;
+  const bool certifiable = options_.certificate && model_.geometry == Geometry::Free && algorithm_.samples && ridge > 0 && model_.particles > 1;
   method->certify_with(certificate, pool, certifiable ? options_.certificateEvery.value_or(0) : 0);
   result.setupSeconds = seconds_since(start);
 

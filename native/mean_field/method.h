@@ -38,7 +38,14 @@ class MeanFieldMethod : public ParticleMethod {
     state_ = A::init(problem_, options_);
   }
 
-  void step() override { passes_ += A::step(state_, problem_, options_, step_).passes; }
+  void step() override {
+    struct Annealed {
+      Problem& problem;
+      ~Annealed() { problem.settle(); }
+    } annealed{problem_};
+    problem_.anneal(steps());
+    passes_ += A::step(state_, problem_, options_, step_).passes;
+  }
   int64_t steps() const override { return state_.steps; }
   double passes() const override { return passes_; }
   double last_loss() const override { return state_.lastLoss; }

@@ -8,6 +8,10 @@
 
 namespace meanfield {
 
+/// λ_t ≥ λ at step t, in rounds of `annealingSteps` steps; s = t/annealingSteps.
+enum class Annealing { Constant, Geometric, Logarithmic, Harmonic };
+enum class Geometry { Free, Sphere };
+
 struct NetworkOptions {
   int64_t particles = 1000;
   int64_t outputs = 1;
@@ -21,6 +25,11 @@ struct NetworkOptions {
   Auto<double> ridge;
   double entropy = 1e-5;
   Auto<double> initialVariance;
+  Annealing annealing = Annealing::Constant;
+  Auto<double> initialEntropy;
+  int64_t annealingSteps = 100;
+  bool annealRidge = false;
+  Geometry geometry = Geometry::Free;
 
   static const OptionTable<NetworkOptions>& table() {
     static const OptionTable<NetworkOptions> table =
@@ -45,7 +54,17 @@ struct NetworkOptions {
                     "Weight of E‖θ‖²; auto: such that the prior N(0, λ/(2λ') I) spreads pre-activations to variance 4.")
             .number("entropy", "λ", &NetworkOptions::entropy, above(0), "Weight of the entropy, the temperature.")
             .number("initialVariance", "", &NetworkOptions::initialVariance, above(0),
-                    "Variance of each coordinate of the starting particles; auto: the prior's λ/(2λ').");
+                    "Variance of each coordinate of the starting particles; auto: the prior's λ/(2λ').")
+            .choice("annealing", &NetworkOptions::annealing, {"constant", "geometric", "logarithmic", "harmonic"},
+                    "Entropy at step t, never below `entropy`: λ_0 times 2^-⌊s⌋, 1/log(e + s) or 1/(1 + s), s = t/annealingSteps.")
+            .number("initialEntropy", "λ_0", &NetworkOptions::initialEntropy, above(0),
+                    "Entropy at step 0 when annealing; auto: 100 times `entropy`.")
+            .integer("annealingSteps", "", &NetworkOptions::annealingSteps, between(1, 1e12),
+                     "Steps of a round of the annealing.")
+            .boolean("annealRidge", &NetworkOptions::annealRidge,
+                     "Scale the ridge like the entropy, so that the prior stays the same.")
+            .choice("geometry", &NetworkOptions::geometry, {"free", "sphere"},
+                    "Weights anywhere, or brought back to length 1 after every step (no prior, no certificate).");
     return table;
   }
 

@@ -46,7 +46,47 @@ void Problem::update(const std::vector<double>& weights, const Update& update) {
 
 void Problem::update(Rows rows, const std::vector<double>& weights, const Update& update) {
   fresh_ = false;
-  network.update(train.matrix, rows, weights.data(), update);
+  if (geometry == Geometry::Free) {
+    network.update(train.matrix, rows, weights.data(), update);
+    return;
+  }
+  Update one = update;
+  one.repeats = 1;
+  for (int64_t q = 0; q < update.repeats; ++q, ++one.firstStep) {
+    network.update(train.matrix, rows, weights.data(), one);
+    project();
+  }
+}
+
+void Problem::anneal(int64_t t) {
+  const double s = static_cast<double>(t) / static_cast<double>(schedule.steps);
+  double factor = 0;
+  switch (schedule.kind) {
+    case Annealing::Constant: break;
+    case Annealing::Geometric: factor = std::exp2(-std::floor(s)); break;
+    case Annealing::Logarithmic: factor = 1 / std::log(std::exp(1.0) + s); break;
+    case Annealing::Harmonic: factor = 1 / (1 + s); break;
+  }
+  entropy = std::max(finalEntropy_, schedule.start * factor);
+  if (schedule.ridgeToo) ridge = finalRidge_ * entropy / finalEntropy_;
+}
+
+void Problem::settle() {
+  entropy = finalEntropy_;
+  ridge = finalRidge_;
+}
+
+void Problem::project() {
+  if (geometry == Geometry::Free) return;
+  std::vector<float> particles = network.read_particles();
+  const size_t p = static_cast<size_t>(network.shape().parameters()), inputs = static_cast<size_t>(network.shape().inputs);
+  for (size_t first = 0; first < particles.size(); first += p) {
+    double square = 0;
+    for (size_t c = first; c < first + inputs; ++c) square += static_cast<double>(particles[c]) * particles[c];
+    const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
+    for (size_t c = first; c < first + inputs; ++c) particles[c] = static_cast<float>(particles[c] * scale);
+  }
+  write_particles(particles.data());
 }
 
 void Problem::add(const std::vector<float>& delta, double factor) {
@@ -87,6 +127,7 @@ double Problem::descend(Rows rows, std::vector<double>& weights, const Update& u
       train.matrix, rows,
       [&](int64_t first, int64_t count, const double* z, double* to) { weigh(rows, first, count, z, to, &sum); },
       update);
+  project();
   return sum / static_cast<double>(rows.count);
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "native/mean_field/network_options.h"
 #include "native/mean_field/normals.h"
 #include "native/problem/losses.h"
 
@@ -37,17 +38,34 @@ class Problem {
         initialVariance(initialVariance),
         seed(seed) {}
 
+  /// λ_t = max(λ, λ_0 f(t/steps)); see network_options.h. With `ridgeToo` λ'_t/λ_t stays λ'/λ.
+  struct Schedule {
+    Annealing kind = Annealing::Constant;
+    double start = 0;  // λ_0
+    int64_t steps = 1;
+    bool ridgeToo = false;
+  };
+
   Network& network;
   const Targets train;
   const Loss loss;
-  double ridge;                  // λ'
-  double entropy;                // λ
+  double ridge;                  // λ', of the present step while it lasts
+  double entropy;                // λ, likewise
   const double initialVariance;  // of the law q⁽¹⁾ = N(0, · I)
   const uint64_t seed;
 
   /// Makes further networks on the same backend, with the same matrices under the same numbers; needed by the algorithms
   /// that keep a second set of particles (anchor, reservoir, samples) and by the certificate.
   std::function<std::unique_ptr<Network>(const NetworkShape&)> another;
+
+  Schedule schedule;
+  Geometry geometry = Geometry::Free;
+
+  /// Sets λ and λ' to those of step t; settle() brings back the objective's own.
+  void anneal(int64_t t);
+  void settle();
+  /// Brings the weights of every particle to length 1 on the sphere; its tail, if any, is free.
+  void project();
 
   int outputs_per_row() const { return network.shape().neuron.outputs; }
   /// z: n × k at the present particles.
@@ -84,6 +102,7 @@ class Problem {
   bool is_all(Rows rows) const { return !rows.index && rows.count == train.rows; }
   Evaluation evaluate(const Targets& on, const std::vector<double>& z) const;
 
+  const double finalRidge_ = ridge, finalEntropy_ = entropy;
   std::unique_ptr<Network> companion_;
   std::unique_ptr<Normals> normals_;
   const CancelToken* cancel_ = nullptr;

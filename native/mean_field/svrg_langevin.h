@@ -68,6 +68,7 @@ struct SvrgLangevin : ParticleAlgorithm {
                       "⌈n/B⌉: as many gradients between anchors as at one"});
     return resolver.step(options.step);
   }
+  static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) { needs_free_weights(model, kName); }
   static State init(Problem&, const Options&) { return {}; }
 
   static Info step(State& state, Problem& problem, const Options& options, double step) {

@@ -64,6 +64,7 @@ struct TwoTimescale : ParticleAlgorithm {
 
   /// The returned network stores a_j as R tanh(r_j), |a_j| ≤ rms(y)/λ̄ < R, so that predicting needs nothing new.
   static void adapt(const Options& options, NetworkOptions& model, const double* targets, int64_t count) {
+    needs_free_weights(model, kName);
     const auto refuse = [](const std::string& what) { throw Error(ErrorCode::InvalidOption, std::string(kName) + ": " + what); };
     if (model.loss != LossKind::Squared) refuse("the loss must be 'squared', for which the second layer is a ridge regression.");
     if (model.outputs != 1) refuse("outputs is " + std::to_string(model.outputs) + "; expected 1.");

@@ -77,6 +77,7 @@ struct UnderdampedLangevin : ParticleAlgorithm {
                            {std::min(1 / std::sqrt(L), friction / L), "the smaller of 1/√L and γ/L, half the stable step"});
   }
 
+  static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) { needs_free_weights(model, kName); }
   static State init(Problem& problem, const Options&) {
     State state;
     state.velocities = problem.normals(Stream::Velocity, 0);

@@ -180,3 +180,88 @@ TEST_CASE("catalogue: bad options and data are refused before any step") {
   CHECK(code_of([&] { fit(request(broken, "langevin", 1)); }, message) == ErrorCode::InvalidData);
   CHECK(message.find("row 1, column 2") != std::string::npos);
 }
+
+TEST_CASE("annealing: the schedules, and a schedule that starts at the entropy is no schedule") {
+  LinearModel model(1, 1.0, 0.2, 0.1, 4);
+  Problem& problem = model.problem;
+  const auto at = [&](Annealing kind, int64_t t) {
+    problem.schedule = {kind, 8, 10, false};
+    problem.anneal(t);
+    const double entropy = problem.entropy;
+    CHECK(problem.ridge == 0.2);
+    problem.settle();
+    CHECK(problem.entropy == 0.1);
+    return entropy;
+  };
+  CHECK(at(Annealing::Geometric, 9) == 8);
+  CHECK(at(Annealing::Geometric, 10) == 4);
+  CHECK(at(Annealing::Geometric, 1000) == 0.1);
+  CHECK(at(Annealing::Harmonic, 10) == 4);
+  CHECK(at(Annealing::Logarithmic, 0) == doctest::Approx(8));
+  CHECK(at(Annealing::Logarithmic, 100) == doctest::Approx(8 / std::log(std::exp(1.0) + 10)));
+  problem.schedule = {Annealing::Geometric, 8, 10, true};
+  problem.anneal(0);
+  CHECK(problem.ridge / problem.entropy == doctest::Approx(2));  // the prior's variance stays
+  problem.settle();
+
+  const Data data;
+  for (const MeanFieldAlgorithm& algorithm : mean_field_algorithms()) {
+    CAPTURE(algorithm.name);
+    const FitRequest plain = request(data, algorithm.name, 8);
+    FitRequest flat = plain, steep = plain, resumed = plain;
+    for (auto* annealed : {&flat, &steep, &resumed}) annealed->model.push_back({"annealing", std::string("geometric")});
+    flat.model.push_back({"initialEntropy", 1e-3});
+    const std::vector<float> expected = fit(plain).particles;
+    CHECK(fit(flat).particles == expected);
+    const std::vector<float> hot = fit(steep).particles;
+    CHECK(hot != expected);
+    const File file("annealed");
+    resumed.checkpoint = file.path;
+    resumed.run[0].second = 3.0;
+    fit(resumed);
+    resumed.resume = file.path;
+    resumed.run[0].second = 8.0;
+    CHECK(fit(resumed).particles == hot);
+  }
+  std::string message;
+  FitRequest upward = request(data, "langevin", 1);
+  upward.model.push_back({"annealing", std::string("harmonic")});
+  upward.model.push_back({"initialEntropy", 1e-4});
+  CHECK(code_of([&] { fit(upward); }, message) == ErrorCode::InvalidOption);
+  CHECK(message.find("below the entropy") != std::string::npos);
+}
+
+TEST_CASE("sphere: weights have length 1 after every step, the run descends, threads and resuming change no bit") {
+  const Data data;
+  for (const char* name : {"langevin", "sgd-langevin", "dual-averaging", "fictitious-play"}) {
+    CAPTURE(name);
+    FitRequest round = request(data, name, 40);
+    round.model.push_back({"geometry", std::string("sphere")});
+    round.model.push_back({"outputScale", 1.5});
+    round.run[3].second = true;
+    const FitResult result = fit(round);
+    CHECK_FALSE(result.hasCertificate);
+    CHECK(result.objective < result.trace[3]);
+    for (size_t r = 0; r < 70; ++r) {
+      double square = 0;
+      for (size_t c = 0; c < 4; ++c) square += std::pow(result.particles[r * 5 + c], 2.0);  // three weights and the bias
+      CHECK(square == doctest::Approx(1).epsilon(1e-6));
+    }
+    const File file("sphere");
+    FitRequest part = round;
+    part.checkpoint = file.path;
+    part.run[0].second = 13.0;
+    fit(part);
+    part.resume = file.path;
+    part.run[0].second = 40.0;
+    part.run[1].second = 2.0;
+    CHECK(fit(part).particles == result.particles);
+  }
+  std::string message;
+  for (const char* name : {"svrg-langevin", "underdamped-langevin", "dual-coordinate-ascent", "two-timescale"}) {
+    FitRequest round = request(data, name, 1);
+    round.model.push_back({"geometry", std::string("sphere")});
+    CHECK(code_of([&] { fit(round); }, message) == ErrorCode::InvalidOption);
+    CHECK(message.find("sphere") != std::string::npos);
+  }
+}
