@@ -137,7 +137,13 @@ function copyFeatures(
   return copy
 }
 
-function copyRow(into: Float32Array | Float64Array, from: unknown, row: number, columns: number, what: string): void {
+export function copyRow(
+  into: Float32Array | Float64Array,
+  from: unknown,
+  row: number,
+  columns: number,
+  what: string,
+): void {
   if (!isNumberList(from) || from.length !== columns) {
     const seen = isNumberList(from) ? `has ${from.length} numbers` : `is ${show(from)}`
     throw new InvalidDataError(
@@ -255,7 +261,7 @@ function severalTargets(columns: number): InvalidOptionError {
   )
 }
 
-function isNumberList(value: unknown): value is ArrayLike<number> {
+export function isNumberList(value: unknown): value is ArrayLike<number> {
   if (Array.isArray(value)) return true
   return ArrayBuffer.isView(value) && !(value instanceof DataView) && !/^Big/.test(value.constructor.name)
 }

@@ -43,21 +43,15 @@ export function fitScaler(kind: ScalerKind, table: FeatureTable): Scaler {
   }
   const { features, columns } = table
   const rows = requireTable(features, columns)
-  const center = new Float64Array(columns)
-  const scale = new Float64Array(columns).fill(1)
-  if (kind === 'none') return { kind, center, scale }
+  if (kind === 'none') return { kind, center: new Float64Array(columns), scale: new Float64Array(columns).fill(1) }
   if (rows === 0) throw emptyError('a scaler')
-  for (let j = 0; j < columns; j++) {
-    const column = strided(features, j, columns)
-    const moments = kind === 'standard' ? standardMoments(column) : rangeMoments(column)
-    if (!Number.isFinite(moments.center)) {
-      throw new InvalidDataError(
-        `column ${j} has a value that is not finite, expected finite features; remove or impute its rows`,
-        { column: j },
-      )
-    }
-    center[j] = moments.center
-    scale[j] = moments.scale
+  const { center, scale } = (kind === 'standard' ? standardMoments : rangeMoments)(features, columns)
+  const bad = center.findIndex((value) => !Number.isFinite(value))
+  if (bad >= 0) {
+    throw new InvalidDataError(
+      `column ${bad} has a value that is not finite, expected finite features; remove or impute its rows`,
+      { column: bad },
+    )
   }
   return { kind, center, scale }
 }
@@ -87,7 +81,12 @@ export function applyScaler(
     )
   }
   const { center, scale } = scaler
-  return features.map((value, i) => (value - (center[i % columns] as number)) / (scale[i % columns] as number))
+  const scaled = features.slice()
+  for (let i = 0, row = 0; row < features.length; row += columns)
+    for (let j = 0; j < columns; j++, i++) {
+      scaled[i] = ((features[i] as number) - (center[j] as number)) / (scale[j] as number)
+    }
+  return scaled
 }
 
 /**
@@ -97,7 +96,8 @@ export function applyScaler(
  */
 export function fitTargetScaler(values: Float64Array): TargetScaler {
   if (values.length === 0) throw emptyError('a target scaler')
-  const scaler = standardMoments(values)
+  const moments = standardMoments(values, 1)
+  const scaler = { center: moments.center[0] as number, scale: moments.scale[0] as number }
   if (!Number.isFinite(scaler.center) || !Number.isFinite(scaler.scale)) {
     throw new InvalidDataError(
       'the targets have a value that is not finite or a spread beyond float64, expected finite targets; remove those rows',
@@ -160,48 +160,48 @@ export function targetScalerFromJson(json: unknown): TargetScaler {
   return { center, scale }
 }
 
-interface Column {
-  readonly length: number
-  at(index: number): number
-}
-
 const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value)
 const isPositive = (value: unknown): value is number => isFiniteNumber(value) && value > 0
 
-function strided(features: Float32Array | Float64Array, offset: number, stride: number): Column {
-  return { length: features.length / stride, at: (i) => features[i * stride + offset] as number }
-}
+type Numbers = Float32Array | Float64Array
 
-function standardMoments(column: Column | Float64Array): TargetScaler {
-  const { length } = column
-  const first = column.at(0) as number
-  let constant = true
-  let sum = 0
-  for (let i = 0; i < length; i++) {
-    const value = column.at(i) as number
-    constant &&= value === first
-    sum += value
-  }
+/** Of every column; in the order of memory, which is several times faster than column by column. */
+type Moments = Pick<Scaler, 'center' | 'scale'>
+
+function standardMoments(features: Numbers, columns: number): Moments {
+  const rows = features.length / columns
+  const center = new Float64Array(columns)
+  const scale = new Float64Array(columns)
+  const varies = new Uint8Array(columns)
+  for (let i = 0, row = 0; row < rows; row++)
+    for (let j = 0; j < columns; j++, i++) {
+      const value = features[i] as number
+      if (value !== features[j]) varies[j] = 1
+      center[j] = (center[j] as number) + value
+    }
   // The rounded mean of a constant column differs from its value, and would leave rounding errors to divide by.
-  if (constant) return { center: first, scale: 1 }
-  const center = sum / length
-  let squares = 0
-  for (let i = 0; i < length; i++) squares += ((column.at(i) as number) - center) ** 2
-  const scale = Math.sqrt(squares / length)
+  for (let j = 0; j < columns; j++) center[j] = varies[j] ? (center[j] as number) / rows : (features[j] as number)
+  for (let i = 0, row = 0; row < rows; row++)
+    for (let j = 0; j < columns; j++, i++)
+      scale[j] = (scale[j] as number) + ((features[i] as number) - (center[j] as number)) ** 2
   // Deviations whose squares underflow are noise below the resolution of any training run.
-  return { center, scale: scale === 0 ? 1 : scale }
+  return { center, scale: scale.map((squares) => Math.sqrt(squares / rows) || 1) }
 }
 
-function rangeMoments(column: Column): TargetScaler {
-  let min = Number.POSITIVE_INFINITY
-  let max = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < column.length; i++) {
-    // Math.min and Math.max keep a NaN, so that one is found in the result.
-    min = Math.min(min, column.at(i))
-    max = Math.max(max, column.at(i))
+function rangeMoments(features: Numbers, columns: number): Moments {
+  const min = new Float64Array(columns).fill(Number.POSITIVE_INFINITY)
+  const max = new Float64Array(columns).fill(Number.NEGATIVE_INFINITY)
+  for (let i = 0; i < features.length; )
+    for (let j = 0; j < columns; j++, i++) {
+      // Math.min and Math.max keep a NaN, so that one is found in the result.
+      min[j] = Math.min(min[j] as number, features[i] as number)
+      max[j] = Math.max(max[j] as number, features[i] as number)
+    }
+  const finite = (j: number) => Number.isFinite(min[j]) && Number.isFinite(max[j])
+  return {
+    center: min.map((value, j) => (finite(j) ? value : Number.NaN)),
+    scale: max.map((value, j) => (value > (min[j] as number) ? value - (min[j] as number) : 1)),
   }
-  const finite = Number.isFinite(min) && Number.isFinite(max)
-  return { center: finite ? min : Number.NaN, scale: max > min ? max - min : 1 }
 }
 
 function requireTable(features: Float32Array | Float64Array, columns: number): number {
