@@ -16,6 +16,8 @@ double seconds_since(Clock::time_point start) {
 }
 
 constexpr size_t kMaxTraceRows = 512;
+// Steps between the first trace points at most: a budget that is meant to be cut short must not keep a run silent.
+constexpr int64_t kLargestInterval = 64;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // A step that took longer than this may be interrupted in its middle, at the price of a copy of the state before it;
 // shorter ones are simply finished, well within the 50 ms that an abort may take.
@@ -70,14 +72,15 @@ class Loop {
       trace_.every = *options_.traceEvery;
       trace_.thinning = false;
     } else if (maxSteps_ < std::numeric_limits<int64_t>::max()) {
-      trace_.every = std::max<int64_t>(1, maxSteps_ / 256);
+      trace_.every = std::clamp<int64_t>(maxSteps_ / 256, 1, kLargestInterval);
     }
   }
 
   RunRecord run() {
     start_ = Clock::now();
     if (!plan_.resume.empty()) resume();
-    lastCheckpoint_ = Clock::now();
+    // At once, so that a place that cannot be written to is found before the work and not after it.
+    if (!plan_.checkpoint.empty()) save();
     try {
       stop_ = advance();
     } catch (const Error& error) {
@@ -160,7 +163,7 @@ class Loop {
   std::vector<double> measured_row() {
     last_ = method_.measure();
     if (!std::isfinite(last_.objective)) diverged("the objective is not finite");
-    if (lastRecorded_ < 0 && resumedFrom_ < 0) firstObjective_ = last_.objective;
+    if (lastRecorded_ < 0) firstObjective_ = last_.objective;
     if (last_.objective > kExplosion * (std::fabs(firstObjective_) + 1))
       diverged("the objective rose from " + format_option(firstObjective_) + " to " + format_option(last_.objective));
     const std::vector<double> row = method_.trace_row(elapsed(), last_);

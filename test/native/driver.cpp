@@ -380,3 +380,32 @@ TEST_CASE("driver: a checkpoint of another run, or one whose inside does not fit
   CHECK_THROWS_WITH_AS(run(second, other), doctest::Contains("ends too early"), Error);
   CHECK(second.done == 0);
 }
+
+TEST_CASE("driver: a place for checkpoints that cannot be written to is refused before any step") {
+  Walk walk;
+  RunPlan nowhere = plan({{"steps", 3.0}});
+  nowhere.checkpoint = "/no/such/folder/checkpoint";
+  CHECK_THROWS_WITH_AS(run(walk, nowhere), doctest::Contains("Does its folder exist?"), Error);
+  CHECK(walk.done == 0);
+}
+
+TEST_CASE("driver: a run killed before its first trace point measures its start when it goes on") {
+  File file;
+  Walk first;
+  first.objective = [](int64_t) { return 1e6; };  // an explosion, were the start taken for 0
+  RunPlan some = plan({{"steps", 3.0}});
+  some.checkpoint = file.path;
+  bool continued = false;
+  first.measuring = [&](int64_t step, const CancelToken*) {  // a kill at this moment would leave this very file
+    if (step > 0) return;
+    Walk second;
+    second.objective = first.objective;
+    RunPlan rest = plan({{"steps", 3.0}});
+    rest.resume = file.path;
+    CHECK(run(second, rest).resumedFrom == 0);
+    CHECK(second.done == 3);
+    continued = true;
+  };
+  run(first, some);
+  CHECK(continued);
+}
