@@ -1,51 +1,34 @@
 /** The mean-field two-layer network: h(x) = the mean of h_θ(x) over M particles θ, trained with a certificate. */
 import type { Dataset, ScalerKind } from '../data'
-import {
-  type MeanFieldAlgorithm,
-  type MeanFieldOptions,
-  type RunOptions,
-  type TracePoint,
-  traceColumns,
-} from '../generated/catalogue'
+import { requireBoolean, requireNames } from '../data/options'
+import type { MeanFieldAlgorithm, MeanFieldOptions, RunOptions, TracePoint } from '../generated/catalogue'
 import {
   binding,
-  type ChosenValue,
+  catalogue,
   chooseDevice,
   type Device,
   fromNative,
   InvalidDataError,
   InvalidOptionError,
-  type NativeCertificate,
   type NativeFitRequest,
-  type NativeFitResult,
   type NativeTable,
   type OptionValues,
 } from '../native'
+import { chooseLoss, classLoss, type Loss, lossTargets, outputsOf } from './losses'
+import { describeFit, lastPoint, type MeanFieldFit, type MeanFieldSummary, resolvedModel } from './mean-field-fit'
 import {
-  listed,
   type Preparation,
   prepare,
   preparedClasses,
   preparedFeatures,
-  preparedTargets,
   type Rows,
+  requireDataset,
   requireRegression,
   restoredOutputs,
 } from './preparation'
-import { Run } from './run'
+import { abortError, Run } from './run'
 import { readModel, type SavedModel, writeModel } from './saved-model'
-import {
-  classIndices,
-  classProbabilities,
-  logisticLoss,
-  type Scores,
-  scoreClasses,
-  scoreRegression,
-  smoothHingeLoss,
-  softmaxLoss,
-} from './scores'
-
-type Loss = NonNullable<MeanFieldOptions['loss']>
+import { classIndices, classProbabilities, type Scores, scoreClasses, scoreRegression } from './scores'
 
 /** Options of the network; `outputs` follows from the data. */
 export interface MeanFieldNetworkOptions extends Omit<MeanFieldOptions, 'outputs' | 'loss'> {
@@ -80,49 +63,16 @@ export interface MeanFieldFitOptions extends RunOptions {
   resume?: string
 }
 
-export type Certificate = NativeCertificate
-export type Trace = Record<keyof TracePoint, Float64Array>
-
-/** What a fit gives. Objective, loss and certificate are in the units of training (targets scaled). */
-export interface MeanFieldFit {
-  model: 'mean-field'
-  algorithm: OptionValues & { name: string }
-  /** Options as given, with those that follow from the data. */
-  options: OptionValues
-  /** Values that were left to `'auto'`, each with the formula that gave it. */
-  chosen: Record<string, Omit<ChosenValue, 'name'>>
-  /** F(q): mean loss + ridge term, without the entropy, which is in the certificate's primal. */
-  objective: number
-  loss: number
-  /** Primal, dual and gap with their uncertainty; null for a run without noise, or when switched off. */
-  certificate: Certificate | null
-  /** One typed array a column, one entry a trace point. */
-  trace: Trace
-  snapshots: { step: number; particles: Float32Array }[]
-  steps: number
-  /** Gradient evaluations per particle divided by n. */
-  passes: number
-  seconds: { setup: number; solve: number; certificate: number }
-  stop: 'budget' | 'target' | 'tolerance' | 'aborted'
-  device: string
-  /** Why `device: 'auto'` did not take a GPU. */
-  deviceReason?: string
-  isa: string
-  threads: number
-  seed: number
-  /** Step of the checkpoint that the run continued from. */
-  resumedFrom?: number
-}
-
 interface Fitted {
   preparation: Preparation
+  /** M × p */
   particles: Float32Array
+  /** p */
+  parameters: number
   /** Everything that predictions need, k among it. */
   model: OptionValues
-  summary: unknown
+  summary: MeanFieldSummary
 }
-
-const classLosses: readonly string[] = ['logistic', 'smooth-hinge', 'softmax'] satisfies Loss[]
 
 /**
  * A two-layer network in the mean-field scaling. Every run ends with a certificate of how far its result is from the
@@ -139,12 +89,17 @@ export class MeanFieldNetwork {
   #fitted: Fitted | undefined
   #busy = false
 
+  /** Throws InvalidOptionError for an unknown option; values are checked when it is fitted. */
   constructor(options: MeanFieldNetworkOptions = {}) {
-    if (typeof options !== 'object' || options === null)
-      throw new InvalidOptionError(`the options of a network are ${String(options)}; expected an object.`)
-    if ('outputs' in options)
+    if (typeof options === 'object' && options !== null && 'outputs' in options)
       throw new InvalidOptionError('the number of outputs follows from the data; leave the option outputs out.')
-    this.options = { ...options }
+    const names =
+      catalogue()
+        .models.find(({ name }) => name === 'mean-field')
+        ?.options.map(({ name }) => name) ?? []
+    requireNames('MeanFieldNetwork', options, [...names, 'algorithm', 'scale', 'scaleTargets'])
+    const { algorithm } = options
+    this.options = { ...options, ...(typeof algorithm === 'object' && { algorithm: { ...algorithm } }) }
   }
 
   /**
@@ -158,29 +113,26 @@ export class MeanFieldNetwork {
         throw new InvalidOptionError('this network is being fitted; wait for that run, or use another network.')
       this.#busy = true
       try {
-        const { scale = 'standard', scaleTargets = true } = this.options
-        const preparation = prepare(train, scale, scaleTargets)
-        const request = this.#request(train, preparation, options)
-        const device = chooseDevice(options.device)
+        const start = performance.now()
+        const device = chooseDevice(requireFitOptions(options).device)
+        const preparation = this.#prepare(train)
+        const request = await this.#request(train, preparation, options)
+        const preparing = (performance.now() - start) / 1000
         const job = binding().fitMeanField(request, (rows) => emit(lastPoint(rows)))
         signal.addEventListener('abort', job.cancel, { once: true })
         if (signal.aborted) job.cancel()
         const result = await job.promise
-        const fit = describe(request, result, device)
+        const fit = describeFit(request, result, device, preparing)
         const { trace: _, snapshots: __, ...summary } = fit
-        this.#fitted = {
-          preparation,
-          particles: result.particles,
-          model: resolved(request.model, result.chosen),
-          summary,
-        }
+        const { particles, parameters } = result
+        this.#fitted = { preparation, particles, parameters, model: resolvedModel(fit), summary }
         return fit
       } catch (error) {
         throw fromNative(error)
       } finally {
         this.#busy = false
       }
-    }, options.signal)
+    }, options?.signal)
   }
 
   /** Particles, M × p: for each its weights (d, then the bias where there is one), then the tail of the second layer. */
@@ -193,8 +145,14 @@ export class MeanFieldNetwork {
     return this.#require().preparation.classes
   }
 
+  /** Names of the columns that it was fitted on, in their order. */
   get featureNames(): readonly string[] {
     return this.#require().preparation.featureNames
+  }
+
+  /** What the last fit gave, without its arrays: options, values chosen, objective, certificate. */
+  get summary(): MeanFieldSummary {
+    return this.#require().summary
   }
 
   /**
@@ -203,14 +161,16 @@ export class MeanFieldNetwork {
    */
   async predict(features: Rows, { signal }: { signal?: AbortSignal } = {}): Promise<Float32Array> {
     const { preparation, particles, model } = this.#require()
+    if (signal?.aborted) throw abortError(signal.reason)
     try {
-      const job = binding().predictMeanField({ features: preparedFeatures(preparation, features), particles, model })
+      const matrix = await preparedFeatures(preparation, features)
+      const job = binding().predictMeanField({ features: matrix, particles, model })
       signal?.addEventListener('abort', job.cancel, { once: true })
       if (signal?.aborted) job.cancel()
       const outputs = await job.promise.finally(() => signal?.removeEventListener('abort', job.cancel))
       return preparation.targetScalers ? restoredOutputs(preparation.targetScalers, outputs) : outputs
     } catch (error) {
-      throw fromNative(error)
+      throw signal?.aborted ? abortError(signal.reason) : fromNative(error)
     }
   }
 
@@ -235,25 +195,23 @@ export class MeanFieldNetwork {
   async score(data: Dataset, options?: { signal?: AbortSignal }): Promise<Scores> {
     const { preparation, model } = this.#require()
     const { classes, targetScalers } = preparation
-    if (data.rows === 0) throw new InvalidDataError('there are 0 rows to score; expected at least 1.')
+    requireDataset(data, 'data to score')
     if (targetScalers) {
       requireRegression(targetScalers, data)
       return scoreRegression(await this.predict(data, options), targetScalers.length, data.targets)
     }
-    const targets = preparedClasses(classes as readonly string[], data)
-    return scoreClasses(await this.predict(data, options), this.#outputs(), targets, lossOf(model))
+    const targets = preparedClasses(classes ?? [], data)
+    return scoreClasses(await this.predict(data, options), this.#outputs(), targets, classLoss(model))
   }
 
   /** Writes the fitted network as a safetensors file, whole or not at all. */
   async save(path: string): Promise<void> {
-    const { preparation, particles, model, summary } = this.#require()
-    const shape = [Number(model.particles ?? 1000), 0]
-    shape[1] = particles.length / (shape[0] as number)
+    const { preparation, particles, parameters, model, summary } = this.#require()
     await writeModel(path, {
       model: 'mean-field',
       preparation,
       settings: { options: this.options, model, summary },
-      tensors: new Map([['particles', { data: particles, shape }]]),
+      tensors: new Map([['particles', { data: particles, shape: [particles.length / parameters, parameters] }]]),
     })
   }
 
@@ -264,12 +222,20 @@ export class MeanFieldNetwork {
 
   /** @internal */
   static fromSaved(path: string, { model: kind, preparation, settings, tensors }: SavedModel): MeanFieldNetwork {
-    const particles = tensors.get('particles')?.data
-    const { options, model, summary } = settings as { options?: object; model?: OptionValues; summary?: unknown }
-    if (kind !== 'mean-field' || !(particles instanceof Float32Array) || !options || !model)
+    const { data: particles, shape: [count, parameters] = [] } = tensors.get('particles') ?? {}
+    const { options, model, summary } = settings as { options: object; model: OptionValues; summary: MeanFieldSummary }
+    const { classes, targetScalers } = preparation
+    const whole = particles instanceof Float32Array && parameters !== undefined && options && model && summary
+    if (kind !== 'mean-field' || !whole)
       throw new InvalidDataError(`'${path}' does not hold a mean-field network.`, { path })
+    if (count !== model.particles || model.outputs !== outputsOf(model.loss as Loss, preparation))
+      throw new InvalidDataError(
+        `'${path}' is damaged: it has ${count} particles and ${(classes ?? targetScalers)?.length} classes or targets, where ` +
+          `its options say ${model.particles} and ${model.outputs} outputs. Save the model again.`,
+        { path },
+      )
     const net = new MeanFieldNetwork(options)
-    net.#fitted = { preparation, particles, model, summary }
+    net.#fitted = { preparation, particles, parameters, model, summary }
     return net
   }
 
@@ -288,118 +254,43 @@ export class MeanFieldNetwork {
     return Number(this.#require().model.outputs)
   }
 
-  #request(train: Dataset, preparation: Preparation, options: MeanFieldFitOptions): NativeFitRequest {
-    const { algorithm = 'langevin', scale: _, scaleTargets: __, loss: ___, ...model } = this.options
-    const { validation, device: ____, signal: _____, initial, snapshots, checkpoint, resume, ...run } = options
-    const loss = chooseLoss(this.options.loss ?? 'auto', preparation)
-    const outputs = outputsOf(loss, preparation)
-    const table = (data: Dataset): NativeTable => ({
-      ...preparedFeatures(preparation, data),
-      targets: nativeTargets(loss, preparation, data),
+  #prepare(train: Dataset): Preparation {
+    const { scale = 'standard', scaleTargets = true } = this.options
+    return prepare(requireDataset(train, 'training data'), scale, requireBoolean('scaleTargets', scaleTargets))
+  }
+
+  async #request(train: Dataset, preparation: Preparation, options: MeanFieldFitOptions): Promise<NativeFitRequest> {
+    const { algorithm = 'langevin', scale: _, scaleTargets: __, loss: asked = 'auto', ...model } = this.options
+    const { validation, device: ___, signal: ____, initial, snapshots, checkpoint, resume, ...run } = options
+    const loss = chooseLoss(asked, preparation)
+    const table = async (data: Dataset): Promise<NativeTable> => ({
+      targets: lossTargets(loss, preparation, data),
+      ...(await preparedFeatures(preparation, data)),
     })
-    const { name, ...algorithmOptions } = typeof algorithm === 'string' ? { name: algorithm } : algorithm
+    const { name, ...algorithmOptions } = typeof algorithm === 'string' ? { name: algorithm } : { ...algorithm }
     return {
-      train: table(train),
-      ...(validation && { validation: table(validation) }),
-      model: defined({ ...model, loss, outputs }),
-      algorithm: { name, options: defined(algorithmOptions) },
-      run: defined(run),
-      ...(initial && { initial }),
-      ...(snapshots && { snapshots: [...snapshots] }),
-      ...(checkpoint !== undefined && { checkpoint }),
-      ...(resume !== undefined && { resume }),
+      train: await table(train),
+      ...(validation !== undefined && { validation: await table(requireDataset(validation, 'validation data')) }),
+      // What is undefined stands for the default, here and on the native side.
+      model: { ...model, loss, outputs: outputsOf(loss, preparation) } as OptionValues,
+      algorithm: { name, options: algorithmOptions as OptionValues },
+      run: run as OptionValues,
+      initial,
+      snapshots: snapshots as number[] | undefined,
+      checkpoint,
+      resume,
     }
   }
 }
 
-function chooseLoss(asked: Loss | 'auto', { classes }: Preparation): Loss {
-  if (asked === 'auto') return !classes ? 'squared' : classes.length === 2 ? 'logistic' : 'softmax'
-  if (classes && !classLosses.includes(asked) && ['squared', 'huber'].includes(asked))
-    throw new InvalidOptionError(
-      `the loss is '${asked}', which takes numbers, but the targets are the classes ${listed(classes)}. Use logistic or softmax, ` +
-        "or read the data with task: 'regression'.",
-    )
-  if (!classes && classLosses.includes(asked))
-    throw new InvalidOptionError(
-      `the loss is '${asked}', which takes classes, but the targets are numbers. Use squared or huber, or read the data with ` +
-        "task: 'classification'.",
-    )
-  if (classes && classes.length !== 2 && asked !== 'softmax' && classLosses.includes(asked))
-    throw new InvalidOptionError(
-      `the loss is '${asked}', which takes two classes, but there are ${classes.length}: ${listed(classes)}. Use softmax.`,
-    )
-  return asked
-}
+const fitOptionNames = ['validation', 'device', 'signal', 'initial', 'snapshots', 'checkpoint', 'resume']
 
-function outputsOf(loss: Loss, { classes, targetScalers }: Preparation): number {
-  if (loss === 'softmax') return classes?.length ?? 1
-  return targetScalers?.length ?? 1
-}
-
-function nativeTargets(loss: Loss, { classes, targetScalers }: Preparation, data: Dataset): Float64Array {
-  if (targetScalers) return preparedTargets(targetScalers, data)
-  const indices = preparedClasses(classes as readonly string[], data)
-  return loss === 'softmax' ? indices : indices.map((index) => 2 * index - 1)
-}
-
-function lossOf({ loss, lossWidth = 1 }: OptionValues): (z: Float32Array, target: number) => number {
-  if (loss === 'softmax') return softmaxLoss
-  const margin = (z: Float32Array, target: number) => (2 * target - 1) * (z[0] as number)
-  if (loss === 'logistic') return (z, target) => logisticLoss(margin(z, target))
-  return (z, target) => smoothHingeLoss(margin(z, target), Number(lossWidth))
-}
-
-/** Without what is undefined, which stands for the default. */
-function defined(options: object): OptionValues {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-}
-
-/** The model's options with what was chosen put in, so that predictions do not depend on how 'auto' is resolved. */
-function resolved(model: OptionValues, chosen: ChosenValue[]): OptionValues {
-  const names = ['outputScale', 'ridge', 'initialVariance']
-  return {
-    ...model,
-    ...Object.fromEntries(chosen.filter(({ name }) => names.includes(name)).map(({ name, value }) => [name, value])),
-  }
-}
-
-function lastPoint(rows: Float64Array): TracePoint {
-  const start = rows.length - traceColumns.length
-  return Object.fromEntries(traceColumns.map((name, j) => [name, rows[start + j]])) as unknown as TracePoint
-}
-
-function describe(
-  { algorithm, model, run }: NativeFitRequest,
-  result: NativeFitResult,
-  device: { name: string; reason?: string },
-): MeanFieldFit {
-  const width = traceColumns.length
-  const trace = Object.fromEntries(
-    traceColumns.map((name, j) => [
-      name,
-      Float64Array.from({ length: result.trace.length / width }, (_, i) => result.trace[i * width + j] as number),
-    ]),
-  ) as Trace
-  const { objective, loss, certificate, snapshots, steps, passes, seconds, isa, threads } = result
-  return {
-    model: 'mean-field',
-    algorithm: { name: algorithm.name, ...algorithm.options },
-    options: model,
-    chosen: Object.fromEntries(result.chosen.map(({ name, value, why }) => [name, { value, why }])),
-    objective,
-    loss,
-    certificate,
-    trace,
-    snapshots,
-    steps,
-    passes,
-    seconds,
-    stop: result.stop === 'cancelled' ? 'aborted' : result.stop,
-    device: device.name,
-    ...(device.reason !== undefined && { deviceReason: device.reason }),
-    isa,
-    threads,
-    seed: Number(run.seed ?? 0),
-    ...(result.resumedFrom >= 0 && { resumedFrom: result.resumedFrom }),
-  }
+function requireFitOptions(options: MeanFieldFitOptions): MeanFieldFitOptions {
+  requireNames('fit', options, [...catalogue().run.map(({ name }) => name), ...fitOptionNames])
+  for (const name of ['checkpoint', 'resume'] as const)
+    if (options[name] === '')
+      throw new InvalidOptionError(`${name} is '', expected the name of a file; pass one or leave it out`, {
+        option: name,
+      })
+  return options
 }

@@ -2,14 +2,15 @@
  * What a fit learns of its data before any training, and what every prediction needs again: the columns, their scales, the
  * classes or the scale of the targets. Saved with the model.
  */
+import { setImmediate } from 'node:timers/promises'
 import {
   applyScaler,
   applyTargetScaler,
   Dataset,
+  type FeatureInput,
   type FeatureMatrix,
   fitScaler,
   fitTargetScaler,
-  invertTargetScaler,
   type Scaler,
   type ScalerKind,
   scalerFromJson,
@@ -18,10 +19,12 @@ import {
   targetScalerFromJson,
   targetScalerToJson,
 } from '../data'
+import { copyRow, isNumberList } from '../data/arrays'
+import { show } from '../data/options'
 import { InvalidDataError, type NativeMatrix } from '../native'
 
-/** Rows to predict on: a data set or what `readFeatures` gives, numbers row by row, or arrays of numbers. */
-export type Rows = FeatureMatrix | Float32Array | Float64Array | readonly ArrayLike<number>[]
+/** Rows to predict on: a data set or what `readFeatures` gives, a typed array of numbers row by row, or an array of rows. */
+export type Rows = FeatureMatrix | FeatureInput
 
 export interface Preparation {
   readonly featureNames: readonly string[]
@@ -34,25 +37,32 @@ export interface Preparation {
 
 const identity: TargetScaler = { center: 0, scale: 1 }
 
+/** `value`, which is `what`, when it is a data set with rows. */
+export function requireDataset(value: Dataset, what: string): Dataset {
+  if (value instanceof Dataset && value.rows > 0) return value
+  const seen = value instanceof Dataset ? 'have 0 rows' : `are ${show(value)}`
+  throw new InvalidDataError(
+    `the ${what} ${seen}, expected a Dataset with at least 1 row; make one with Dataset.fromArrays or Dataset.fromCsv`,
+  )
+}
+
 /** Fits the scales to the training data, and to nothing else. */
 export function prepare(train: Dataset, scale: ScalerKind, scaleTargets: boolean): Preparation {
-  if (!(train instanceof Dataset))
-    throw new InvalidDataError('the training data are not a Dataset; make one with Dataset.fromArrays or fromCsv.')
-  if (train.rows === 0 || train.targets.length === 0)
-    throw new InvalidDataError(
-      `the training data have ${train.rows} rows and ${train.targets.length} targets; expected at least one row with a target.`,
-    )
   const scaler = fitScaler(scale, train)
   const { featureNames, classes, targetColumns: k } = train
+  if (classes?.length === 1)
+    throw new InvalidDataError(
+      `every target is of class ${listed(classes)}, expected at least 2 classes; add rows of another class`,
+    )
   if (classes) return { featureNames, scaler, classes }
   const targetScalers = Array.from({ length: k }, (_, j) =>
-    scaleTargets ? fitTargetScaler(train.targets.filter((_, i) => i % k === j)) : identity,
+    scaleTargets ? fitTargetScaler(targetColumn(train, j)) : identity,
   )
   return { featureNames, scaler, targetScalers }
 }
 
 /** Scaled features, rows × d in float32. Throws InvalidDataError when the columns are not those of the training data. */
-export function preparedFeatures({ featureNames, scaler }: Preparation, input: Rows): NativeMatrix {
+export async function preparedFeatures({ featureNames, scaler }: Preparation, input: Rows): Promise<NativeMatrix> {
   const columns = featureNames.length
   const { features, width } = rowsOf(input, columns)
   if (width !== columns)
@@ -60,10 +70,23 @@ export function preparedFeatures({ featureNames, scaler }: Preparation, input: R
       `the features have ${width} columns; the model was fitted on ${columns}: ${listed(featureNames)}. Pass these columns in this order.`,
       { columns: width, expected: columns },
     )
-  if ('featureNames' in input) requireOrder(input.featureNames, featureNames)
-  const scaled = scaler.kind === 'none' ? features : applyScaler(scaler, features, columns)
-  const values = scaled instanceof Float32Array ? scaled : Float32Array.from(scaled)
+  if (isMatrix(input)) requireOrder(input.featureNames, featureNames)
+  const values = await scaled(scaler, features, columns)
   return { values, rows: values.length / columns, columns }
+}
+
+/** Numbers that are scaled before other work gets its turn: some milliseconds. */
+const pieceLength = 2 ** 20
+
+async function scaled(scaler: Scaler, features: Float32Array | Float64Array, columns: number): Promise<Float32Array> {
+  if (scaler.kind === 'none') return features instanceof Float32Array ? features : Float32Array.from(features)
+  const values = new Float32Array(features.length)
+  const piece = columns * Math.max(1, Math.floor(pieceLength / columns))
+  for (let start = 0; start < features.length; start += piece) {
+    if (start > 0) await setImmediate()
+    values.set(applyScaler(scaler, features.subarray(start, start + piece), columns), start)
+  }
+  return values
 }
 
 /** Class indices in the order of the training data, whatever the order in `data`. */
@@ -88,13 +111,17 @@ export function preparedClasses(classes: readonly string[], data: Dataset): Floa
 /** Regression targets in the units of training, rows × k. */
 export function preparedTargets(scalers: readonly TargetScaler[], data: Dataset): Float64Array {
   requireRegression(scalers, data)
-  const scaled = scalers.map((scaler, j) =>
-    applyTargetScaler(
-      scaler,
-      data.targets.filter((_, i) => i % scalers.length === j),
-    ),
-  )
-  return data.targets.map((_, i) => scaled[i % scalers.length]?.[Math.floor(i / scalers.length)] as number)
+  const targets = new Float64Array(data.targets.length)
+  scalers.forEach((scaler, j) => {
+    applyTargetScaler(scaler, targetColumn(data, j)).forEach((value, i) => {
+      targets[i * scalers.length + j] = value
+    })
+  })
+  return targets
+}
+
+function targetColumn({ targets, rows, targetColumns: k }: Dataset, j: number): Float64Array {
+  return k === 1 ? targets : Float64Array.from({ length: rows }, (_, i) => targets[i * k + j] as number)
 }
 
 export function requireRegression(scalers: readonly TargetScaler[], data: Dataset): void {
@@ -107,7 +134,6 @@ export function requireRegression(scalers: readonly TargetScaler[], data: Datase
 
 /** Outputs (rows × k) in the units of the targets. */
 export function restoredOutputs(scalers: readonly TargetScaler[], outputs: Float32Array): Float32Array {
-  if (scalers.length === 1) return Float32Array.from(invertTargetScaler(scalers[0] as TargetScaler, outputs))
   return outputs.map((z, i) => {
     const { center, scale } = scalers[i % scalers.length] as TargetScaler
     return z * scale + center
@@ -131,29 +157,29 @@ export function preparationFromJson(json: unknown): Preparation {
   return { ...common, targetScalers: targetScalers.map(targetScalerFromJson) }
 }
 
+function isMatrix(input: Rows): input is FeatureMatrix {
+  return typeof input === 'object' && input !== null && 'featureNames' in input
+}
+
 function rowsOf(input: Rows, columns: number): { features: Float32Array | Float64Array; width: number } {
-  if (typeof input === 'object' && input !== null && 'featureNames' in input)
-    return { features: input.features, width: input.columns }
-  if (input instanceof Float32Array || input instanceof Float64Array) {
-    if (input.length % columns !== 0)
-      throw new InvalidDataError(
-        `${input.length} numbers do not fill rows of ${columns} columns; pass rows × ${columns} numbers, row by row.`,
-      )
-    return { features: input, width: columns }
+  if (isMatrix(input)) return { features: input.features, width: input.columns }
+  if (Array.isArray(input)) {
+    const features = new Float32Array(input.length * columns)
+    input.forEach((row: unknown, i) => {
+      copyRow(features, row, i, columns, 'features')
+    })
+    return { features, width: columns }
   }
-  if (!Array.isArray(input))
+  if (!isNumberList(input))
     throw new InvalidDataError(
-      'the features are neither a Dataset, a Float32Array or Float64Array, nor an array of rows.',
+      `the features are ${show(input)}, expected a Dataset, a typed array of numbers or an array of rows; pass one`,
     )
-  const rows: readonly ArrayLike<number>[] = input
-  const width = rows.length === 0 ? columns : (rows[0]?.length as number)
-  const ragged = rows.findIndex((row) => row?.length !== width)
-  if (ragged >= 0)
+  if (input.length % columns !== 0)
     throw new InvalidDataError(
-      `row ${ragged} has ${rows[ragged]?.length} numbers, row 0 has ${width}; expected ${columns} in every row.`,
-      { row: ragged },
+      `${input.length} numbers do not fill rows of ${columns} columns; pass rows × ${columns} numbers, row by row`,
     )
-  return { features: Float32Array.from(rows.flatMap((row) => Array.from(row))), width }
+  const kept = input instanceof Float32Array || input instanceof Float64Array
+  return { features: kept ? input : Float32Array.from(input as ArrayLike<number>), width: columns }
 }
 
 function requireOrder(names: readonly string[], expected: readonly string[]): void {

@@ -1,5 +1,5 @@
 /** A piece of work in progress: at once a promise of its result and an async iterable of live points. */
-import { CancelledError } from '../native/errors'
+import { CancelledError, InvalidOptionError } from '../native/errors'
 
 /** What the work of a run is given. */
 export interface RunControls<P> {
@@ -85,11 +85,13 @@ export class Run<T, P> implements Promise<T>, AsyncIterable<P> {
   async #execute(work: (controls: RunControls<P>) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const forward = () => this.#controller.abort(signal?.reason)
     try {
+      if (signal !== undefined && !isSignal(signal))
+        throw new InvalidOptionError('signal is not an AbortSignal; pass the signal of an AbortController.')
       if (signal?.aborted) throw abortError(signal.reason)
       signal?.addEventListener('abort', forward, { once: true })
       return await work({ signal: this.#controller.signal, emit: (point) => this.#emit(point) })
     } finally {
-      signal?.removeEventListener('abort', forward)
+      if (isSignal(signal)) signal.removeEventListener('abort', forward)
       this.#finished = true
       this.#wake()
     }
@@ -108,6 +110,11 @@ export class Run<T, P> implements Promise<T>, AsyncIterable<P> {
       this.#wake = resolve
     })
   }
+}
+
+/** By its shape, so that the signal of another realm or of a library is one too. */
+function isSignal(value: unknown): value is AbortSignal {
+  return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value
 }
 
 /** For work that was aborted before there was anything to return: `name` is `AbortError`, `cause` the signal's reason. */

@@ -6,6 +6,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { isNativeError } from 'node:util/types'
 import { InvalidDataError } from '../native/errors'
 
 export interface Tensor {
@@ -167,9 +168,10 @@ async function readAll(file: FileHandle, bytes: Uint8Array, position: number): P
   }
 }
 
-const dtypeOf = (data: Float32Array | Float64Array) => (data instanceof Float32Array ? 'F32' : 'F64')
+// Not by instanceof: an array that the addon made may be of another realm.
+const dtypeOf = (data: Float32Array | Float64Array) => (data.BYTES_PER_ELEMENT === 4 ? 'F32' : 'F64')
 const bytesOf = (data: Float32Array | Float64Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+const messageOf = (error: unknown) => (isNativeError(error) ? error.message : String(error))
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

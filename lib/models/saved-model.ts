@@ -19,7 +19,7 @@ export async function writeModel(path: string, { model, preparation, settings, t
     ['format', format],
     ['model', model],
     ['preparation', JSON.stringify(preparationToJson(preparation))],
-    ['settings', JSON.stringify(settings)],
+    ['settings', JSON.stringify(settings, written)],
   ])
   await writeTensors(path, { metadata, tensors })
 }
@@ -35,13 +35,21 @@ export async function readModel(path: string): Promise<SavedModel> {
       { path },
     )
   try {
+    const settings: unknown = JSON.parse(metadata.get('settings') ?? '', read)
+    if (typeof settings !== 'object' || settings === null) throw new Error('its settings are not an object.')
     return {
       model: metadata.get('model') ?? '',
       preparation: preparationFromJson(JSON.parse(metadata.get('preparation') ?? '')),
-      settings: JSON.parse(metadata.get('settings') ?? ''),
+      settings: settings as Record<string, unknown>,
       tensors,
     }
   } catch (error) {
     throw new InvalidDataError(`'${path}' is damaged: ${(error as Error).message}`, { path }, { cause: error })
   }
 }
+
+// JSON has no NaN and no infinities; a certificate has.
+const notFinite = ['NaN', 'Infinity', '-Infinity']
+const written = (_: string, value: unknown) =>
+  typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+const read = (_: string, value: unknown) => (notFinite.includes(value as string) ? Number(value) : value)

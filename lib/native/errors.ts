@@ -1,6 +1,7 @@
 /**
  * Typed errors. Every message says what was seen, what was expected and what to do; `code` is stable.
  */
+import { isNativeError } from 'node:util/types'
 
 export type ErrorCode =
   | 'MEANFIELD_INVALID_OPTION'
@@ -113,7 +114,8 @@ const classes: Record<ErrorCode, new (message: string, details?: Details, option
 
 /** The class that fits an error thrown by the addon; anything without one of our codes is returned as it is. */
 export function fromNative(error: unknown): Error {
-  if (!(error instanceof Error)) return new InternalError(String(error))
+  // Not by instanceof: to a test runner's sandbox or another context, the addon's errors are of another realm.
+  if (!isNativeError(error)) return new InternalError(String(error))
   const code = (error as { code?: unknown }).code
   if (error instanceof MeanfieldError || typeof code !== 'string' || !(code in classes)) return error
   return new classes[code as ErrorCode](error.message, {}, { cause: error })

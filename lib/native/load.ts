@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isNativeError } from 'node:util/types'
 import type { NativeBinding } from './binding'
 import { LoadError } from './errors'
 
@@ -95,7 +96,7 @@ export function candidates(environment: Environment): string[] {
 }
 
 function explain(path: string, error: unknown, environment: Environment): string {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = isNativeError(error) ? error.message : String(error)
   const glibc = /version `(GLIBC_[\d.]+)' not found/.exec(message)
   if (glibc) return `${path} needs ${glibc[1]}, newer than this system's: build it here with 'npm run build:native'.`
   if (/invalid ELF header|wrong ELF class|not a valid Win32|incompatible architecture/.test(message)) {

@@ -1,0 +1,118 @@
+/** What a fit of the mean-field network gives, made of what the native side returns. */
+import { type TracePoint, traceColumns } from '../generated/catalogue'
+import {
+  type ChosenDevice,
+  type ChosenValue,
+  catalogue,
+  type NativeCertificate,
+  type NativeFitRequest,
+  type NativeFitResult,
+  type OptionField,
+  type OptionValues,
+} from '../native'
+
+export type Certificate = NativeCertificate
+export type Trace = Record<keyof TracePoint, Float64Array>
+
+/** What a fit gives. Objective, loss and certificate are in the units of training (targets scaled). */
+export interface MeanFieldFit {
+  model: 'mean-field'
+  algorithm: OptionValues & { name: string }
+  /** Options of the model, those that follow from the data and the defaults among them. */
+  options: OptionValues
+  /** Values that were left to `'auto'`, each with the formula that gave it. */
+  chosen: Record<string, Omit<ChosenValue, 'name'>>
+  /** F(q): mean loss + ridge term, without the entropy, which is in the certificate's primal. */
+  objective: number
+  loss: number
+  /** Primal, dual and gap with their uncertainty; null for a run without noise, when aborted, or when switched off. */
+  certificate: Certificate | null
+  /** One typed array a column, one entry a trace point. */
+  trace: Trace
+  snapshots: { step: number; particles: Float32Array }[]
+  steps: number
+  /** Gradient evaluations per particle divided by n. */
+  passes: number
+  /** Minibatch queries, passes · n/b for minibatches of b rows; equal to passes where every step takes all rows. */
+  queries: number
+  /** Seconds of scaling, checks and constants; of the steps with their trace; and of the certificate. */
+  seconds: { setup: number; solve: number; certificate: number }
+  stop: 'budget' | 'target' | 'tolerance' | 'aborted'
+  device: string
+  /** Why `device: 'auto'` did not take a GPU. */
+  deviceReason?: string
+  isa: string
+  threads: number
+  seed: number
+  /** Step of the checkpoint that the run continued from. */
+  resumedFrom?: number
+}
+
+/** A fit without its arrays: what is saved with a model. */
+export type MeanFieldSummary = Omit<MeanFieldFit, 'trace' | 'snapshots'>
+
+/** The fields of the model and of the algorithm named. */
+function fieldsOf(algorithm: string): { model: OptionField[]; algorithm: OptionField[] } {
+  const entry = catalogue().models.find(({ name }) => name === 'mean-field')
+  return {
+    model: entry?.options ?? [],
+    algorithm: entry?.algorithms.find(({ name }) => name === algorithm)?.options ?? [],
+  }
+}
+
+export function describeFit(
+  { algorithm, model, run, train }: NativeFitRequest,
+  result: NativeFitResult,
+  device: ChosenDevice,
+  preparing: number,
+): MeanFieldFit {
+  const fields = fieldsOf(algorithm.name)
+  const chosen = Object.fromEntries(result.chosen.map(({ name, value, why }) => [name, { value, why }]))
+  const options = withDefaults(fields.algorithm, algorithm.options)
+  const minibatch = Number(chosen.minibatch?.value ?? options.minibatch ?? train.rows)
+  const { objective, loss, certificate, snapshots, steps, passes, seconds, isa, threads } = result
+  return {
+    model: 'mean-field',
+    algorithm: { name: algorithm.name, ...options },
+    options: withDefaults(fields.model, model),
+    chosen,
+    objective,
+    loss,
+    certificate,
+    trace: columnsOf(result.trace),
+    snapshots,
+    steps,
+    passes,
+    queries: (passes * train.rows) / minibatch,
+    seconds: { ...seconds, setup: preparing + seconds.setup },
+    stop: result.stop === 'cancelled' ? 'aborted' : result.stop,
+    device: device.name,
+    ...(device.reason !== undefined && { deviceReason: device.reason }),
+    isa,
+    threads,
+    seed: Number(run.seed ?? 0),
+    ...(result.resumedFrom >= 0 && { resumedFrom: result.resumedFrom }),
+  }
+}
+
+/** The options of a model with what was chosen put in, so that predictions depend neither on defaults nor on 'auto'. */
+export function resolvedModel({ options, chosen }: MeanFieldFit): OptionValues {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, chosen[name]?.value ?? value]))
+}
+
+/** The latest of a batch of points. */
+export function lastPoint(rows: Float64Array): TracePoint {
+  const start = rows.length - traceColumns.length
+  return Object.fromEntries(traceColumns.map((name, j) => [name, rows[start + j]])) as unknown as TracePoint
+}
+
+function withDefaults(fields: OptionField[], given: OptionValues): OptionValues {
+  return Object.fromEntries(fields.map((field) => [field.name, given[field.name] ?? field.default]))
+}
+
+function columnsOf(rows: Float64Array): Trace {
+  const width = traceColumns.length
+  const column = (j: number) =>
+    Float64Array.from({ length: rows.length / width }, (_, i) => rows[i * width + j] as number)
+  return Object.fromEntries(traceColumns.map((name, j) => [name, column(j)])) as Trace
+}
