@@ -1,6 +1,7 @@
 /** Flags that name the data of a fit, and how they become a training and a test set. */
 import type { Command } from 'commander'
 import type { Dataset } from '../data'
+import { InvalidOptionError } from '../native/errors'
 import { UsageError } from './exit'
 import { parseNumber } from './flags'
 
@@ -27,9 +28,11 @@ export function addDataFlags(command: Command): Command {
     .requiredOption('--data <file>', 'Training data: CSV or TSV, plain or gzip.')
     .option('--target <column>', 'Column to learn: its name, or its number from 0 where there is no header.')
     .option('--test <file>', 'Data that are scored at the end and not trained on.')
-    .option('--holdout <fraction>', 'Keep this part of the rows as test data, by class, drawn by --seed.', (text) =>
-      parseNumber(text, '--holdout'),
-    )
+    .option('--holdout <fraction>', 'Keep this part of the rows as test data, by class, drawn by --seed.', (text) => {
+      const part = parseNumber(text, '--holdout')
+      if (part > 0 && part < 1) return part
+      throw new InvalidOptionError(`--holdout is ${text}; expected a fraction above 0 and below 1, such as 0.25.`)
+    })
     .option('--task <task>', 'regression or classification; default: by what the target looks like.', (text) => {
       if (text !== 'regression' && text !== 'classification')
         throw new UsageError(`--task is '${text}'; expected regression or classification.`)
@@ -46,8 +49,10 @@ export async function loadData(options: DataOptions, seed: number): Promise<Load
     throw new UsageError('both --test and --holdout were given; expected one of the two.')
   const { Dataset } = await import('../data')
   const start = performance.now()
+  // Without a header there are only numbers to name a column by.
+  const target = !options.header && /^\d+$/.test(options.target) ? Number(options.target) : options.target
   const read = async (file: string, classes?: readonly string[]) =>
-    Dataset.fromCsv(file, { ...csvOptions(options), target: options.target as string, ...(classes && { classes }) })
+    Dataset.fromCsv(file, { ...csvOptions(options), target, ...(classes && { classes }) })
   const all = await read(options.data)
   if (options.holdout !== undefined) {
     const parts = all.split({ test: options.holdout, seed })

@@ -1,4 +1,5 @@
 /** Exit codes, and how a failure is told: one sentence for what a person can put right, the stack for what only we can. */
+import { isNativeError } from 'node:util/types'
 import { MeanfieldError } from '../native/errors'
 
 export const exitCodes = { done: 0, wrongUse: 1, badInput: 2, interrupted: 75 } as const
@@ -17,7 +18,7 @@ export interface Failure {
 }
 
 export function describeFailure(error: unknown): Failure {
-  if (!(error instanceof Error)) return bug(String(error))
+  if (!isNativeError(error)) return bug(String(error))
   const { message } = error
   if (error instanceof UsageError) return { code: error.code, message, exitCode: exitCodes.wrongUse }
   if (error.name === 'AbortError')

@@ -6,6 +6,7 @@ import { exitCodes } from './exit'
 import { addCatalogueFlags } from './flags'
 import { onInterrupt } from './interrupt'
 import { note, print, printJson, startProgress } from './output'
+import { requireFilePlace } from './paths'
 
 interface FitFlags extends DataOptions {
   scale: 'standard' | 'minmax' | 'none'
@@ -19,7 +20,12 @@ interface FitFlags extends DataOptions {
 
 /** The subcommands have the options of the native catalogue as flags; `withModels` is false where it must not be asked. */
 export function fitCommand(withModels: boolean): Command {
-  const fit = new Command('fit').description('Train a model on a file: mean-field.')
+  const fit = new Command('fit').description('Train a model on a file: mean-field.').addHelpText(
+    'after',
+    `
+Example:
+  $ meanfield fit mean-field --data data/digits.csv.gz --target label --holdout 0.25`,
+  )
   return withModels ? fit.addCommand(meanFieldCommand()) : fit
 }
 
@@ -70,8 +76,10 @@ async function fitMeanField(
   const { MeanFieldNetwork } = await import('../models')
   const json = options.json === true
   const seed = Number(run.seed ?? 0)
-  const { train, test, seconds: load } = await loadData(options, seed)
   const { scale, scaleTargets, device, out, checkpoint, resume } = options
+  if (out !== undefined) await requireFilePlace(out, '--out')
+  if (checkpoint !== undefined) await requireFilePlace(checkpoint, '--checkpoint')
+  const { train, test, seconds: load } = await loadData(options, seed)
   const net = new MeanFieldNetwork({
     ...model,
     scale,
@@ -118,7 +126,7 @@ function budget(
   return (point) => Math.max(...given.map(([option, column]) => point[column] / Number(run[option])))
 }
 
-type Document = Omit<import('../models').MeanFieldFit, 'trace' | 'snapshots' | 'seconds'> & {
+type Document = Omit<import('../models').MeanFieldSummary, 'seconds'> & {
   seconds: Record<string, number>
   scores: { train: import('../models').Scores; test?: import('../models').Scores }
   file?: string
@@ -128,10 +136,7 @@ function describe(fit: Document): void {
   const { formatNumber, formatSeconds } = require('../report') as typeof import('../report')
   const row = (name: string, words: string) => print(`${name.padEnd(24)}${words}`)
   const { certificate } = fit
-  row(
-    'algorithm',
-    `${fit.algorithm.name}, ${fit.steps} steps (${formatNumber(fit.passes)} passes), stopped by ${fit.stop}`,
-  )
+  row('algorithm', `${fit.algorithm.name}, ${fit.steps} steps (${formatNumber(fit.passes)} passes), end: ${fit.stop}`)
   row('objective', `${formatNumber(fit.objective)} (mean loss ${formatNumber(fit.loss)})`)
   if (certificate) {
     row(

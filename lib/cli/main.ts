@@ -17,7 +17,6 @@ function program(): Command {
     )
     .version(packageVersion(), '-V, --version', 'Print the version.')
     .helpOption('-h, --help', 'Print this help.')
-    .helpCommand(false)
     .addHelpText(
       'after',
       `
@@ -38,6 +37,7 @@ Exit codes: 0 done, 1 wrong use or failed claim, 2 data or option error, 75 inte
 function inherit(command: Command): Command {
   command
     .exitOverride()
+    .helpCommand(false)
     .showSuggestionAfterError()
     .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 100, 110) })
     .configureOutput({ outputError: () => undefined })

@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { csvOptions } from './data-flags'
 import { onInterrupt } from './interrupt'
 import { note, print, printJson } from './output'
+import { requireFilePlace } from './paths'
 
 interface PredictFlags {
   data: string
@@ -21,7 +22,7 @@ export function predictCommand(): Command {
     .option('--no-header', 'The first line is data, not the names of the columns.')
     .option('--delimiter <character>', "What separates the columns; default: a comma, a tab for '.tsv'.")
     .option('--out <file>', 'Write the CSV here instead of to standard output.')
-    .option('--json', 'Print one JSON document and nothing else.')
+    .option('--json', 'Print one JSON document and nothing else; with --out it tells of the file.')
     .addHelpText(
       'after',
       `
@@ -33,31 +34,32 @@ Example:
 
 async function predict(model: string, options: PredictFlags): Promise<void> {
   const { MeanFieldNetwork } = await import('../models')
+  const { classIndices } = await import('../models/scores')
   const { readFeatures } = await import('../data')
+  const { out, json } = options
+  if (out !== undefined) await requireFilePlace(out, '--out')
   const net = await MeanFieldNetwork.load(model)
+  const { classes } = net
   const rows = await readFeatures(options.data, { ...csvOptions(options), features: net.featureNames })
   const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
-  try {
-    const outputs = await net.predict(rows, { signal: interrupt.signal })
-    const k = rows.rows === 0 ? 1 : outputs.length / rows.rows
-    const labels = net.classes ? await net.predictClasses(rows, { signal: interrupt.signal }) : undefined
-    const header = k === 1 ? ['output'] : Array.from({ length: k }, (_, j) => `output ${net.classes?.[j] ?? j}`)
-    const row = (i: number) => Array.from(outputs.subarray(i * k, (i + 1) * k))
-    if (options.json) {
-      const predictions = Array.from({ length: rows.rows }, (_, i) => ({
-        ...(labels && { class: labels[i] }),
-        outputs: row(i),
-      }))
-      return printJson({ model, rows: rows.rows, outputs: header, predictions })
-    }
-    const { csvField } = await import('../report')
-    const lines = [[...(labels ? ['class'] : []), ...header].map(csvField).join(',')]
-    for (let i = 0; i < rows.rows; i++)
-      lines.push([...(labels ? [csvField(labels[i] as string)] : []), ...row(i)].join(','))
-    if (options.out === undefined) return print(lines.join('\n'))
-    await writeFile(options.out, `${lines.join('\n')}\n`)
-    note(`${rows.rows} rows: ${options.out}`)
-  } finally {
-    interrupt.release()
+  const outputs = await net.predict(rows, { signal: interrupt.signal }).finally(interrupt.release)
+  const k = outputs.length / rows.rows
+  const labels = classes && Array.from(classIndices(outputs, k), (index) => classes[index] as string)
+  const names = k === 1 ? ['output'] : Array.from({ length: k }, (_, j) => `output ${classes?.[j] ?? j}`)
+  const row = (i: number) => Array.from(outputs.subarray(i * k, (i + 1) * k))
+  if (json && out === undefined) {
+    const predictions = Array.from({ length: rows.rows }, (_, i) => ({
+      ...(labels && { class: labels[i] }),
+      outputs: row(i),
+    }))
+    return printJson({ model, rows: rows.rows, outputs: names, predictions })
   }
+  const { csvField } = await import('../report')
+  const lines = [[...(labels ? ['class'] : []), ...names].map(csvField).join(',')]
+  for (let i = 0; i < rows.rows; i++)
+    lines.push([...(labels ? [csvField(labels[i] as string)] : []), ...row(i)].join(','))
+  if (out === undefined) return print(lines.join('\n'))
+  await writeFile(out, `${lines.join('\n')}\n`)
+  if (json) printJson({ model, rows: rows.rows, outputs: names, file: out })
+  else note(`${rows.rows} rows: ${out}`)
 }
