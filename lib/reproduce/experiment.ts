@@ -47,10 +47,10 @@ export interface Reproduction extends Findings {
 
 /** Runs an experiment and writes its figures into the folder `out`, which is made when it is not there. */
 export async function runExperiment(experiment: Experiment, context: Context, out: string): Promise<Reproduction> {
+  await mkdir(out, { recursive: true })
   const start = performance.now()
   const findings = await experiment.measure(context)
   const seconds = (performance.now() - start) / 1000
-  await mkdir(out, { recursive: true })
   const files: string[] = []
   for (const figure of findings.figures)
     for (const [ending, text] of Object.entries({ svg: chartFile(figure), csv: figureCsv(figure) })) {
