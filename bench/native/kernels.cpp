@@ -2,7 +2,7 @@
 // one core measured in the same program.
 //
 //   meanfield_bench [--isa avx512] [--threads 1] [--n 2000] [--d 100] [--m 1000] [--activation tanh] [--bounded]
-//                   [--k 1] [--mode step] [--repeats 1] [--seconds 0.5]
+//                   [--k 1] [--mode step] [--repeats 1] [--seconds 0.5] [--json]
 //
 // Modes: step (outputs, weights and update in one call), split (in two), inner (`repeats` updates with frozen weights).
 // Without --n, --d or --m, that dimension runs over its list. A line: steps a second and GFLOP/s counting 4·n·M·d a
@@ -31,12 +31,13 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-/// Median seconds of one call, over `seconds` of calls.
+/// Median seconds of one call, over `seconds` of calls and at least three after one to warm up; of a single call when
+/// `seconds` is 0.
 double time_of(double seconds, const std::function<void()>& call) {
-  call();
+  if (seconds > 0) call();
   std::vector<double> times;
   const double end = now() + seconds;
-  while (times.size() < 3 || now() < end) {
+  while (times.size() < (seconds > 0 ? 3u : 1u) || now() < end) {
     const double start = now();
     call();
     times.push_back(now() - start);
@@ -50,6 +51,7 @@ struct Options {
   std::vector<int64_t> n{256, 2000, 20000}, d{10, 100, 784}, m{1000, 10000};
   Neuron neuron{Activation::Tanh, SecondLayer::Fixed, Signs::Same, 1, 1};
   std::string mode = "step";
+  bool json = false;
   int64_t repeats = 1;
   double seconds = 0.5;
 };
@@ -64,6 +66,10 @@ Options parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
+    if (name == "--json") {
+      options.json = true;
+      continue;
+    }
     if (name == "--bounded") {
       options.neuron.secondLayer = SecondLayer::Bounded;
       continue;
@@ -102,11 +108,11 @@ Options parse(int argc, char** argv) {
 }
 
 /// Multiply-adds a second of one core, best of several.
-double measure_peak(const cpu::Tiles& tiles) {
+double measure_peak(const cpu::Tiles& tiles, int trials) {
   const int64_t rounds = 200000;
   double best = 0;
   volatile float sink = 0;
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < trials; ++i) {
     const double start = now();
     sink = sink + tiles.peak(rounds);
     best = std::max(best, static_cast<double>(rounds) * tiles.peakChains * tiles.width / (now() - start));
@@ -141,7 +147,7 @@ void elementwise(const cpu::Tiles& tiles, double hertz) {
   std::printf(" normal %.2f\n", seconds / (20.0 * count) * hertz);
 }
 
-void steps(const Options& options, const Backend* backend, int64_t n, int64_t d, int64_t m, double peak, double hertz) {
+void steps(const Options& options, const Backend* backend, int64_t n, int64_t d, int64_t m, const cpu::Tiles& tiles) {
   NetworkShape shape{m, d + 1, options.neuron, options.threads};
   void* network = nullptr;
   if (backend->open(&shape, &network) != Status::Ok) {
@@ -180,6 +186,8 @@ void steps(const Options& options, const Backend* backend, int64_t n, int64_t d,
   const Weigh weigh{Loss::weigh, &loss};
 
   const Rows rows{nullptr, n};
+  // The clock moves with the load of the whole machine: the peak is taken on both sides of the steps.
+  const double before = measure_peak(tiles, 3);
   const double seconds = time_of(options.seconds, [&] {
     if (options.mode == "step") {
       backend->step(network, matrix, rows, &weigh, &update, nullptr);
@@ -193,10 +201,18 @@ void steps(const Options& options, const Backend* backend, int64_t n, int64_t d,
     update.firstStep += static_cast<uint64_t>(update.repeats);
   });
   backend->close(network);
+  const double peak = (before + measure_peak(tiles, 3)) / 2, hertz = peak / (2 * tiles.width);
   // Inner steps alone cost as much as whole steps: 2·n·M·d for the outputs of the frozen target's neurons, 2·n·M·d for G.
   const double count = options.mode == "inner" ? static_cast<double>(options.repeats) : 1;
   const double flops = 4.0 * count * static_cast<double>(n * d) * static_cast<double>(m);
-  std::printf("n=%-6lld d=%-4lld M=%-7lld %9.1f steps/s  %6.1f GFLOP/s  %4.1f%% of peak  %5.2f cycles a pair\n", (long long)n,
+  if (options.json)
+    std::printf(
+        "{\"peer\": \"meanfield\", \"n\": %lld, \"d\": %lld, \"m\": %lld, \"threads\": %d, \"stepsPerSecond\": %.4f, "
+        "\"gflops\": %.2f, \"peak\": %.2f}\n",
+        (long long)n, (long long)d, (long long)m, options.threads, count / seconds, flops / seconds * 1e-9,
+        2e-9 * peak * options.threads);
+  else
+    std::printf("n=%-6lld d=%-4lld M=%-7lld %9.1f steps/s  %6.1f GFLOP/s  %4.1f%% of peak  %5.2f cycles a pair\n", (long long)n,
               (long long)d, (long long)m, count / seconds, flops / seconds * 1e-9,
               100 * flops / seconds / (2 * peak * options.threads),
               seconds / count * hertz * options.threads / (static_cast<double>(n) * static_cast<double>(m)));
@@ -210,17 +226,19 @@ int main(int argc, char** argv) {
   const Backend* backend = options.isa.empty() ? cpu_backend() : cpu_backend(options.isa.c_str());
   if (!backend) usage(options.isa);
   const cpu::Tiles& tiles = *cpu::supported_tiles(backend->isa);
-  const double peak = measure_peak(tiles);
+  const double peak = measure_peak(tiles, 12);
   // Two native multiply-adds a cycle on every core this was written for: the clock that the cycle counts assume.
   const double hertz = peak / (2 * tiles.width);
-  std::printf(
-      "%s, %d thread%s; multiply-add peak of one core %.0f GFLOP/s (clock of %.2f GHz at two a cycle); %s, %s layer\n",
-      backend->isa, options.threads, options.threads == 1 ? "" : "s", 2e-9 * peak, hertz * 1e-9,
-      kActivationNames[static_cast<int>(options.neuron.activation)],
-      kSecondLayerNames[static_cast<int>(options.neuron.secondLayer)]);
-  elementwise(tiles, hertz);
+  if (!options.json) {
+    std::printf(
+        "%s, %d thread%s; multiply-add peak of one core %.0f GFLOP/s (clock of %.2f GHz at two a cycle); %s, %s layer\n",
+        backend->isa, options.threads, options.threads == 1 ? "" : "s", 2e-9 * peak, hertz * 1e-9,
+        kActivationNames[static_cast<int>(options.neuron.activation)],
+        kSecondLayerNames[static_cast<int>(options.neuron.secondLayer)]);
+    elementwise(tiles, hertz);
+  }
   for (int64_t n : options.n)
     for (int64_t d : options.d)
-      for (int64_t m : options.m) steps(options, backend, n, d, m, peak, hertz);
+      for (int64_t m : options.m) steps(options, backend, n, d, m, tiles);
   return 0;
 }

@@ -1,3 +1,4 @@
+export type { MeanFieldManyOptions, MeanFieldManyRun } from './fit-many'
 export type { Certificate, MeanFieldFit, MeanFieldSummary, Trace } from './mean-field-fit'
 export { type MeanFieldFitOptions, MeanFieldNetwork, type MeanFieldNetworkOptions } from './mean-field-network'
 export type { Rows } from './preparation'

@@ -158,6 +158,9 @@ export interface NativePredictRequest {
   backend?: 'cpu' | 'reference'
 }
 
+/** An error of one of many fits. */
+export type NativeFailure = Error & { code: string }
+
 /** Work on a thread of its own. `cancel` is idempotent and returns at once. */
 export interface NativeJob<T> {
   readonly promise: Promise<T>
@@ -174,6 +177,17 @@ export interface NativeBinding {
    * resolves with `stop: 'cancelled'` and the particles of the last completed step.
    */
   fitMeanField(request: NativeFitRequest, onPoints?: (rows: Float64Array) => void): NativeJob<NativeFitResult>
+  /**
+   * Many fits in one call, each on one thread, `threads` at a time (default: all there are); an entry is what that fit
+   * alone would have resolved or rejected with. Bad requests throw at once. `onDone` gets the numbers of fits done, latest
+   * last, at most 20 times a second. Cancelling ends the fits under way like `fitMeanField`; those that had not begun
+   * become errors with MEANFIELD_CANCELLED.
+   */
+  fitManyMeanField(
+    requests: readonly NativeFitRequest[],
+    threads?: number,
+    onDone?: (done: Float64Array) => void,
+  ): NativeJob<(NativeFitResult | NativeFailure)[]>
   /** n × k outputs, row-major. A cancelled prediction rejects with MEANFIELD_CANCELLED. */
   predictMeanField(request: NativePredictRequest): NativeJob<Float32Array>
   /**

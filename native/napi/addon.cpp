@@ -1,4 +1,5 @@
 // What JavaScript sees of the native side, one to one with lib/native/binding.ts.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,7 +9,7 @@
 #include "native/core/spectrum.h"
 #include "native/core/thread_pool.h"
 #include "native/kernels/kernels.h"
-#include "native/mean_field/fit.h"
+#include "native/mean_field/fit_many.h"
 #include "native/napi/convert.h"
 #include "native/napi/failure.h"
 #include "native/napi/job.h"
@@ -90,6 +91,48 @@ Napi::Value fit_mean_field(const Napi::CallbackInfo& arguments) {
   });
 }
 
+Napi::Value fit_many_mean_field(const Napi::CallbackInfo& arguments) {
+  const Napi::Env env = arguments.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    if (!arguments[0].IsArray()) throw Error(ErrorCode::InvalidOption, "requests is missing; expected an array.");
+    const Napi::Array requests = arguments[0].As<Napi::Array>();
+    Pins pins;
+    std::vector<std::shared_ptr<MeanFieldFit>> fits;
+    for (uint32_t i = 0; i < requests.Length(); ++i) {
+      const std::string place = "requests[" + std::to_string(i) + "]";
+      const Napi::Value request = requests.Get(i);
+      if (!request.IsObject()) throw Error(ErrorCode::InvalidOption, place + " is missing; expected an object.");
+      try {
+        fits.push_back(prepare_mean_field(as_one_of_many(read_fit_request(request.As<Napi::Object>(), pins))));
+      } catch (const Error& error) {
+        throw Error(error.code(), place + ": " + error.what());
+      }
+    }
+    const int threads = arguments[1].IsUndefined()
+                            ? available_parallelism()
+                            : static_cast<int>(std::min<int64_t>(read_count(arguments[1], "threads"), 1024));
+    if (threads < 1) throw Error(ErrorCode::InvalidOption, "threads is 0; expected a whole number from 1 on.");
+    const Napi::Function onDone = arguments[2].IsFunction() ? arguments[2].As<Napi::Function>() : Napi::Function();
+    return start_job(
+        env, std::move(pins), onDone, [fits, threads](const CancelToken& cancel, const Progress& progress) -> Deliver {
+          std::function<void(size_t)> tell;
+          double done = 0;
+          if (progress) tell = [&](size_t) { progress(&++done, 1); };
+          const auto outcomes =
+              std::make_shared<const std::vector<FitOutcome>>(fit_many(fits, threads, cancel, tell));
+          return [outcomes](Napi::Env env) -> Napi::Value {
+            Napi::Array list = Napi::Array::New(env, outcomes->size());
+            for (uint32_t i = 0; i < outcomes->size(); ++i) {
+              const FitOutcome& outcome = (*outcomes)[i];
+              list.Set(i, outcome.failure ? Napi::Value(to_error(env, outcome.failure).Value())
+                                          : Napi::Value(fit_result_object(env, *outcome.result)));
+            }
+            return list;
+          };
+        });
+  });
+}
+
 Napi::Value predict_mean_field_job(const Napi::CallbackInfo& arguments) {
   const Napi::Env env = arguments.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -124,6 +167,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New<info>(env, "info"));
   exports.Set("catalogue", Napi::Function::New<catalogue>(env, "catalogue"));
   exports.Set("fitMeanField", Napi::Function::New<fit_mean_field>(env, "fitMeanField"));
+  exports.Set("fitManyMeanField", Napi::Function::New<fit_many_mean_field>(env, "fitManyMeanField"));
   exports.Set("predictMeanField", Napi::Function::New<predict_mean_field_job>(env, "predictMeanField"));
   exports.Set("rightSingularVectors", Napi::Function::New<right_singular_vectors_call>(env, "rightSingularVectors"));
   return exports;

@@ -153,9 +153,8 @@ struct Bounds {
     energies.assign(static_cast<size_t>(M), 0);
     gradient.assign(static_cast<size_t>(M * p), 0);
     std::vector<double> C(static_cast<size_t>(k)), E(static_cast<size_t>(k));
-    // Sums over the rows: groups of at most max(128, √n), then over the groups, each as long as padding makes it.
-    const double sumRows = std::fmin(static_cast<double>(s.count),
-                                     2 * std::fmax(128.0, std::sqrt(static_cast<double>(s.count))));
+    // Sums over the rows: groups of 128 below 2^16 rows, then over the groups.
+    const double sumRows = std::fmin(static_cast<double>(s.count), 128 + static_cast<double>(s.count) / 128);
     for (int64_t r = 0; r < M; ++r) {
       const float* theta = s.particles.data() + r * p;
       c.neuron.output_weights(r, theta + inputs, C.data(), E.data());
