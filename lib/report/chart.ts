@@ -25,7 +25,7 @@ export const chartStyle = `
 .mf-grid{stroke:#e3e6e9}.mf-axis{stroke:#6b747c}.mf-rule{stroke:#4d565e;stroke-dasharray:4 4}
 .mf-halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
 .mf-cloud{fill:none;stroke-width:4;stroke-linecap:round;opacity:.55}
-.mf-line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:butt}${strokes(light)}
+.mf-band{opacity:.18}.mf-line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:butt}${strokes(light)}
 @media (prefers-color-scheme:dark){.mf-back{fill:#15191d}.mf-text{fill:#e8ebee}.mf-soft{fill:#aab3bb}.mf-grid{stroke:#2c3238}
 .mf-axis{stroke:#8a939b}.mf-rule{stroke:#aab3bb}.mf-halo{stroke:#15191d}${strokes(dark)}}
 `
@@ -102,6 +102,9 @@ function chart(figure: Figure, size: ChartSize, style: string): string {
   for (const rule of figure.rules ?? [])
     parts.push(`<line class="mf-rule" x1="${left}" x2="${right}" y1="${round(y(rule.y))}" y2="${round(y(rule.y))}"/>`)
   figure.series.forEach((series, i) => {
+    parts.push(band(series, i, x, y))
+  })
+  figure.series.forEach((series, i) => {
     parts.push(curve(series, i, x, y))
   })
   parts.push('</g>')
@@ -153,6 +156,19 @@ function curve(series: Series, index: number, x: Scale, y: Scale): string {
   return `<path class="${look(series, index)}"${pattern(series, index)} d="${path.join('')}">${label}</path>${dots.join('')}`
 }
 
+/** From `low` to `high`, see-through, where there is such a thing. */
+function band({ low, high, ...series }: Series, index: number, x: Scale, y: Scale): string {
+  if (!low || !high) return ''
+  const edge = (values: ArrayLike<number>) =>
+    points({ ...series, y: values })
+      .map(([valueX, valueY]) => [x(valueX), y(valueY)] as const)
+      .filter(([px, py]) => Number.isFinite(px) && Number.isFinite(py))
+      .map(([px, py]) => `${round(px)} ${round(py)}`)
+  const [upper, lower] = [edge(high), edge(low).reverse()]
+  if (upper.length < 2 || lower.length < 2) return ''
+  return `<path class="mf-band mf-d${place(series, index)}" d="M${[...upper, ...lower].join('L')}Z"/>`
+}
+
 /** Every point as a dot, small and see-through, so that a crowd shows its density. */
 function cloud(series: Series, index: number, x: Scale, y: Scale): string {
   const dots = points(series)
@@ -193,7 +209,11 @@ function pattern(series: Series, index: number): string {
 function yScale(figure: Figure, range: [number, number]): Scale {
   const positive = figure.yScale === 'log'
   const values = [
-    ...figure.series.flatMap((series) => Array.from(series.y)),
+    ...figure.series.flatMap(({ y, low = [], high = [] }) => [
+      ...Array.from(y),
+      ...Array.from(low),
+      ...Array.from(high),
+    ]),
     ...(figure.rules ?? []).map((rule) => rule.y),
   ]
   const domain = figure.yDomain ?? extent(values, positive)

@@ -7,6 +7,9 @@ export interface Series {
   name: string
   x: ArrayLike<number>
   y: ArrayLike<number>
+  /** Where a band around the curve begins and ends, for example quartiles over seeds. */
+  low?: ArrayLike<number>
+  high?: ArrayLike<number>
   /** Place in the palette, from 0; default: the place of the series in the figure. */
   color?: number
   /** Default: a line through the points in their order. */
@@ -46,11 +49,15 @@ export function points(series: Series): [number, number][] {
     .map((x, i) => [x, ys[i] ?? Number.NaN])
 }
 
-/** The numbers of a figure in long form, `series,x,y`, one row a point; the header names the axes. */
+/** The numbers of a figure in long form, `series,x,y`, one row a point, with `low,high` where there are bands. */
 export function figureCsv(figure: Figure): string {
-  const rows = [['series', figure.xLabel, figure.yLabel].map(csvField).join(',')]
+  const bands = figure.series.some(({ low, high }) => low && high)
+  const rows = [['series', figure.xLabel, figure.yLabel, ...(bands ? ['low', 'high'] : [])].map(csvField).join(',')]
   for (const series of figure.series) {
-    for (const [x, y] of points(series)) rows.push(`${csvField(series.name)},${x},${y}`)
+    points(series).forEach(([x, y], i) => {
+      const band = bands ? `,${series.low?.[i] ?? ''},${series.high?.[i] ?? ''}` : ''
+      rows.push(`${csvField(series.name)},${x},${y}${band}`)
+    })
   }
   return `${rows.join('\n')}\n`
 }

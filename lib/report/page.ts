@@ -95,7 +95,8 @@ ${section.figures.map((figure) => renderFigure(figure, id)).join('\n')}
 </section>`
 }
 
-function renderFigure(figure: Figure, section: string): string {
+/** A figure for wide and for narrow screens, with its numbers. */
+export function renderFigure(figure: Figure, section: string): string {
   const name = `${section}-${anchor(figure.id)}`
   const csv = `data:text/csv;charset=utf-8,${encodeURIComponent(figureCsv(figure))}`
   return `<figure aria-labelledby="${name}-heading">
@@ -135,7 +136,7 @@ function numbers(figure: Figure): string {
 <thead><tr><th scope="col" class="number">${escapeMarkup(figure.xLabel)}</th>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>${part}`
 }
 
-function definitions(entries: [string, string][]): string {
+export function definitions(entries: [string, string][]): string {
   return `<dl>${entries.map(([name, value]) => `<div><dt>${escapeMarkup(name)}</dt><dd>${escapeMarkup(value)}</dd></div>`).join('')}</dl>`
 }
 
