@@ -31,6 +31,11 @@ double scalar_value(const Loss& loss, double z, double y) {
       const double r = std::fabs(z - y);
       return r <= loss.width ? 0.5 * r * r : loss.width * (r - loss.width / 2);
     }
+    case LossKind::SquaredHinge: {
+      const double room = std::max(1 - y * z, 0.0);
+      return 0.5 * room * room;
+    }
+    case LossKind::Poisson: return std::exp(z) - y * z;
     case LossKind::Softmax: break;
   }
   return 0;
@@ -48,6 +53,8 @@ double scalar_derivative(const Loss& loss, double z, double y) {
       return room <= 0 ? 0 : -y * std::min(room / loss.width, 1.0);
     }
     case LossKind::Huber: return std::clamp(z - y, -loss.width, loss.width);
+    case LossKind::SquaredHinge: return -y * std::max(1 - y * z, 0.0);
+    case LossKind::Poisson: return std::exp(z) - y;
     case LossKind::Softmax: break;
   }
   return 0;
@@ -65,6 +72,14 @@ double scalar_conjugate(const Loss& loss, double g, double y) {
       return s < -kEdge || s > 1 + kEdge ? kInfinity : -s + loss.width / 2 * s * s;
     }
     case LossKind::Huber: return std::fabs(g) > loss.width * (1 + kEdge) ? kInfinity : 0.5 * g * g + g * y;
+    case LossKind::SquaredHinge: {
+      const double s = -y * g;
+      return s < -kEdge ? kInfinity : -s + 0.5 * s * s;
+    }
+    case LossKind::Poisson: {
+      const double mean = g + y;
+      return mean < -kEdge * (1 + y) ? kInfinity : entropy_term(mean) - mean;
+    }
     case LossKind::Softmax: break;
   }
   return 0;
@@ -98,6 +113,24 @@ double Loss::gradient(const double* z, const double* y, int outputs, double* gra
   return value(z, y, outputs);
 }
 
+double Loss::derivative(double z, double y) const { return scalar_derivative(*this, z, y); }
+
+double Loss::curvature(double z, double y) const {
+  switch (kind) {
+    case LossKind::Squared: return 1;
+    case LossKind::Logistic: {
+      const double e = std::exp(-std::fabs(z));
+      return e / ((1 + e) * (1 + e));
+    }
+    case LossKind::SmoothHinge: return y * z < 1 && 1 - y * z < width ? 1 / width : 0;
+    case LossKind::Huber: return std::fabs(z - y) < width ? 1 : 0;
+    case LossKind::SquaredHinge: return y * z < 1 ? 1 : 0;
+    case LossKind::Poisson: return std::exp(z);
+    case LossKind::Softmax: break;
+  }
+  return 0;
+}
+
 double Loss::conjugate(const double* g, const double* y, int outputs) const {
   double sum = 0;
   if (kind == LossKind::Softmax) {
@@ -120,6 +153,7 @@ double Loss::smoothness() const {
     case LossKind::Logistic: return 0.25;
     case LossKind::SmoothHinge: return 1 / width;
     case LossKind::Softmax: return 0.5;
+    case LossKind::Poisson: return kInfinity;
     default: return 1;
   }
 }
@@ -128,7 +162,9 @@ double Loss::box_curvature(int outputs) const { return kind == LossKind::Softmax
 
 double Loss::gradient_bound(int outputs) const {
   switch (kind) {
-    case LossKind::Squared: return kInfinity;
+    case LossKind::Squared:
+    case LossKind::SquaredHinge:
+    case LossKind::Poisson: return kInfinity;
     case LossKind::Huber: return outputs * width;
     case LossKind::Softmax: return 2;
     default: return outputs;
@@ -144,10 +180,12 @@ void Loss::check_targets(const double* targets, int64_t n, int outputs) const {
       if (kind == LossKind::Softmax) {
         if (!(y >= 0 && y < outputs && y == std::floor(y)))
           expected = "a class from 0 to " + std::to_string(outputs - 1) + ". Give the network as many outputs as classes.";
-      } else if (kind == LossKind::Logistic || kind == LossKind::SmoothHinge) {
+      } else if (classifies()) {
         if (y != 1 && y != -1) expected = "-1 or +1. Recode the two classes, or use the squared loss for numbers.";
       } else if (!std::isfinite(y)) {
         expected = "a finite number. Drop or impute the row first.";
+      } else if (kind == LossKind::Poisson && y < 0) {
+        expected = "a count of at least 0.";
       }
       if (!expected.empty())
         throw Error(ErrorCode::InvalidData, std::string("the ") + kLossNames[static_cast<int>(kind)] +

@@ -1,0 +1,248 @@
+// Methods that keep one dual number a row and output, g_i, and v = −Xᵀ(c g)/n (+ κ·anchor), w = ∇R*(v) = S(v, λ1)/μ:
+//
+//  * sdca: S. Shalev-Shwartz, T. Zhang, "Accelerated proximal stochastic dual coordinate ascent", ICML 2014: g_i solves the
+//    dual along coordinate i, which is t + s ℓ'(t) = z_i + s g_i with s = c_i‖x_i‖²/(μ n), g_i = ℓ'(t);
+//  * dual-coordinate-descent: C.-J. Hsieh et al., ICML 2008 and H.-F. Yu, F.-L. Huang, C.-J. Lin, Mach. Learn. 2011: the
+//    same step, rows in a new random order each pass;
+//  * miso: J. Mairal, SIAM J. Optim. 2015, in the form of Cyanure: g_i ← (1 − δ) g_i + δ ℓ'(z_i), δ = min(1, n μ/(2 L)).
+//
+// A minibatch takes its steps from the same w, with s (or 1/δ) multiplied by β = 1 + (b − 1) σ, σ = min(1, L_F/L̄ · n/(n−1)) so that
+// the sum cannot overshoot (Takac, Bijral, Richtarik, Srebro, ICML 2013). Memory n k + 2 k d; a step costs O(nnz of a row).
+#pragma once
+#include <algorithm>
+
+#include "native/finite_sum/method.h"
+#include "native/finite_sum/scalar_prox.h"
+
+namespace meanfield {
+
+enum class DualRule { Exact, Fixed };
+
+struct DualState {
+  int64_t steps = 0, draws = 0;
+  Vector g;     // n × k
+  Vector v, w;  // k × p: v without the anchor's part
+  // Rebuilt, not kept:
+  int64_t b = 1;
+  double beta = 1;   // of the minibatch
+  double delta = 1;  // δ of miso
+  Vector norms;      // c_i‖x_i‖²
+  std::vector<int32_t> order;
+
+  template <class V>
+  void visit(V& visitor) {
+    visitor(steps);
+    visitor(draws);
+    visitor(g);
+    visitor(v);
+    visitor(w);
+  }
+};
+
+inline std::string dual_refusal(const FiniteSum& f) {
+  if (!std::isfinite(f.loss.smoothness())) return no_smoothness(f);
+  if (!(f.strong() > 0)) return "its dual needs a strongly convex regularizer; use l2 above 0";
+  if (f.intercept && f.kappa == 0)
+    return "an unpenalised intercept ties all dual numbers together by Σ g_i = 0, which coordinate steps cannot move along; "
+           "use intercept: false, or a primal method";
+  return "";
+}
+
+/// v = −Xᵀ g / n anew, so that rounding does not pile up; w follows.
+inline void dual_refresh(DualState& s, FiniteSum& f) {
+  f.transposed(s.g.data(), s.v.data());
+  for (double& value : s.v) value = -value;
+}
+
+inline DualState dual_init(FiniteSum& f, const Auto<int64_t>& minibatch, const Vector& start, LinearChoices& chosen) {
+  DualState s;
+  s.b = choose_minibatch(f, minibatch, 1, "1: a dual step uses the newest weights", chosen);
+  const Constants& constants = f.constants();
+  s.beta = 1 + static_cast<double>(s.b - 1) * std::min(1.0, 1.1 * constants.full / constants.mean);
+  s.norms.resize(static_cast<size_t>(f.n));
+  for (int64_t i = 0; i < f.n; ++i) s.norms[i] = f.weight(i) * f.squared_norm(i);
+  s.g.assign(static_cast<size_t>(f.n * f.k), 0);
+  s.v.assign(static_cast<size_t>(f.size), 0);
+  s.w.assign(static_cast<size_t>(f.size), 0);
+  // A warm start enters through its derivatives, the dual point that belongs to it. From zero the dual starts at zero.
+  if (std::any_of(start.begin(), start.end(), [](double value) { return value != 0; })) {
+    Pass pass;
+    f.pass(start.data(), pass);
+    f.count_pass(s.b);
+    for (int64_t i = 0; i < f.n; ++i)
+      for (int c = 0; c < f.k; ++c) s.g[i * f.k + c] = pass.derivatives[i * f.k + c];
+    dual_refresh(s, f);
+  }
+  return s;
+}
+
+/// One pass over the rows in the order of `row(t)`.
+template <DualRule kRule, class Row>
+void dual_epoch(DualState& s, FiniteSum& f, Row row) {
+  const int64_t k = f.k;
+  const double mu = f.strong(), scale = 1 / (mu * static_cast<double>(f.n));
+  const bool plain = f.regularizer.l1 == 0 && !f.regularizer.nonNegative;
+  Vector anchorPart(f.kappa > 0 ? static_cast<size_t>(f.size) : 0);
+  if (f.kappa > 0)
+    for (int64_t j = 0; j < f.size; ++j) anchorPart[j] = f.kappa * (*f.anchor)[j];
+  const auto weight_of = [&](int64_t at) {
+    const double v = s.v[at] + (f.kappa > 0 ? anchorPart[at] : 0);
+    if (!f.penalised(at)) return v / f.kappa;
+    const double shrunk = soft_threshold(v, f.regularizer.l1);
+    return (f.regularizer.nonNegative && shrunk < 0 ? 0 : shrunk) / mu;
+  };
+  for (int64_t at = 0; at < f.size; ++at) s.w[at] = weight_of(at);
+
+  Vector z(static_cast<size_t>(k)), fresh(static_cast<size_t>(k)), change(static_cast<size_t>(s.b * k));
+  std::vector<int64_t> rows(static_cast<size_t>(s.b));
+  for (int64_t t = 0; t + s.b <= f.n; t += s.b) {
+    if (t % 4096 < s.b) f.poll();
+    for (int64_t r = 0; r < s.b; ++r) {
+      const int64_t i = rows[r] = row(t + r);
+      f.margins(i, s.w.data(), z.data());
+      double* g = s.g.data() + i * k;  // c_i times the dual number
+      const double c = f.weight(i);
+      double* delta = change.data() + r * k;
+      if (c == 0) {
+        std::fill(delta, delta + k, 0.0);
+        continue;
+      }
+      const double curvature = s.beta * s.norms[i] * scale;
+      if (f.coupled()) {
+        // Softmax: along the segment to u = ∇ℓ(z), at least γ/2‖u − g‖² with γ = 1/smoothness is gained (Option III of SDCA).
+        const double label = f.y.values[i];
+        const double value = f.loss.gradient(z.data(), &label, f.k, fresh.data());
+        double distance = 0, fenchel = value;
+        for (int64_t j = 0; j < k; ++j) {
+          const double own = g[j] / c;
+          distance += (fresh[j] - own) * (fresh[j] - own);
+          fenchel -= z[j] * own;
+          z[j] = own;
+        }
+        const double gamma = 1 / f.loss.smoothness();
+        fenchel += f.loss.conjugate(z.data(), &label, f.k);
+        double part = 0;
+        if (distance > 0)
+          part = kRule == DualRule::Exact ? (fenchel + gamma / 2 * distance) / (distance * (gamma + curvature)) : s.delta;
+        part = std::clamp(part, 0.0, 1.0);
+        for (int64_t j = 0; j < k; ++j) delta[j] = part * c * (fresh[j] - z[j]);
+      } else {
+        for (int64_t j = 0; j < k; ++j) {
+          const double own = g[j] / c, y = f.target(i, static_cast<int>(j));
+          double next;
+          if (kRule == DualRule::Exact) {
+            next = curvature > 0 ? f.loss.derivative(scalar_prox(f.loss, y, curvature, z[j] + curvature * own), y)
+                                 : f.loss.derivative(z[j], y);
+          } else {
+            next = (1 - s.delta) * own + s.delta * f.loss.derivative(z[j], y);
+          }
+          delta[j] = c * (next - own);
+        }
+      }
+    }
+    for (int64_t r = 0; r < s.b; ++r) {
+      const int64_t i = rows[r];
+      double* delta = change.data() + r * k;
+      for (int64_t j = 0; j < k; ++j) {
+        s.g[i * k + j] += delta[j];
+        delta[j] *= -1 / static_cast<double>(f.n);
+      }
+      f.add(i, delta, s.v.data());
+      if (plain && f.kappa == 0) {  // w = v/μ: the same row once more instead of a look at its coordinates
+        for (int64_t j = 0; j < k; ++j) delta[j] /= mu;
+        f.add(i, delta, s.w.data());
+        continue;
+      }
+      for (int64_t j = 0; j < k; ++j) {
+        if (delta[j] == 0) continue;
+        f.x.each(i, [&](int64_t column, double) { s.w[j * f.p + column] = weight_of(j * f.p + column); });
+        if (f.intercept) s.w[j * f.p + f.d] = weight_of(j * f.p + f.d);
+      }
+    }
+    f.count_batch(s.b);
+  }
+  if (s.steps % 10 == 9) dual_refresh(s, f);  // counts for nothing: no gradient is evaluated
+}
+
+struct DualOptions {
+  Auto<int64_t> minibatch;
+};
+template <class O>
+OptionTable<O> dual_table() {
+  OptionTable<O> table;
+  table.integer("minibatch", "b", static_cast<Auto<int64_t> O::*>(&DualOptions::minibatch), at_least(1),
+                "Rows whose steps are taken from the same weights; auto: 1.");
+  return table;
+}
+
+struct Sdca {
+  static constexpr const char* kName = "sdca";
+  static constexpr const char* kTitle = "Stochastic dual coordinate ascent";
+  static constexpr const char* kSource = "Shalev-Shwartz, Zhang, ICML 2014";
+  struct Options : DualOptions {
+    static const OptionTable<Options>& table() {
+      static const OptionTable<Options> table = dual_table<Options>();
+      return table;
+    }
+  };
+  using State = DualState;
+  static std::string refuse(const FiniteSum& f, const Options&) { return dual_refusal(f); }
+  static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
+    return dual_init(f, options.minibatch, start, chosen);
+  }
+  static void step(State& s, FiniteSum& f) {
+    WordStream words(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws++));
+    dual_epoch<DualRule::Exact>(s, f, [&](int64_t) { return words.below(f.n); });
+  }
+  static const Vector& weights(const State& s) { return s.w; }
+  static const Pass* pass(const State&) { return nullptr; }
+};
+
+struct DualCoordinateDescent {
+  static constexpr const char* kName = "dual-coordinate-descent";
+  static constexpr const char* kTitle = "Dual coordinate descent in random order";
+  static constexpr const char* kSource = "Hsieh et al., ICML 2008; Yu, Huang, Lin, Mach. Learn. 2011";
+  using Options = Sdca::Options;
+  using State = DualState;
+  static std::string refuse(const FiniteSum& f, const Options&) { return dual_refusal(f); }
+  static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
+    State s = dual_init(f, options.minibatch, start, chosen);
+    s.order.resize(static_cast<size_t>(f.n));
+    return s;
+  }
+  static void step(State& s, FiniteSum& f) {
+    WordStream words(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws++));
+    std::iota(s.order.begin(), s.order.end(), 0);
+    for (int64_t i = f.n - 1; i > 0; --i) std::swap(s.order[i], s.order[words.below(i + 1)]);
+    dual_epoch<DualRule::Exact>(s, f, [&](int64_t t) {
+      if (t + 4 < f.n) f.x.prefetch(s.order[t + 4]);
+      return int64_t{s.order[t]};
+    });
+  }
+  static const Vector& weights(const State& s) { return s.w; }
+  static const Pass* pass(const State&) { return nullptr; }
+};
+
+struct Miso {
+  static constexpr const char* kName = "miso";
+  static constexpr const char* kTitle = "Incremental majorization-minimization (MISO, Finito)";
+  static constexpr const char* kSource = "Mairal, SIAM J. Optim. 2015; Defazio, Caetano, Domke, ICML 2014";
+  using Options = Sdca::Options;
+  using State = DualState;
+  static std::string refuse(const FiniteSum& f, const Options&) { return dual_refusal(f); }
+  static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
+    State s = dual_init(f, options.minibatch, start, chosen);
+    const double largest = f.constants().max;
+    s.delta = largest > 0 ? std::min(1.0, static_cast<double>(f.n) * f.strong() / (2 * largest)) / s.beta : 1;
+    chosen.push_back({"delta", OptionValue(s.delta), "min(1, n μ/(2 L_max)), divided by β of the minibatch"});
+    return s;
+  }
+  static void step(State& s, FiniteSum& f) {
+    WordStream words(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws++));
+    dual_epoch<DualRule::Fixed>(s, f, [&](int64_t) { return words.below(f.n); });
+  }
+  static const Vector& weights(const State& s) { return s.w; }
+  static const Pass* pass(const State&) { return nullptr; }
+};
+
+}  // namespace meanfield

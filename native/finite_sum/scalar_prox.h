@@ -1,0 +1,42 @@
+// The scalar equation under every dual step and every stochastic proximal point:
+//
+//     t + s ℓ'(t, y) = t0,   s > 0,     that is t = prox_{sℓ}(t0).
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+#include "native/problem/losses.h"
+
+namespace meanfield {
+
+inline double scalar_prox(const Loss& loss, double y, double s, double t0) {
+  switch (loss.kind) {
+    case LossKind::Squared: return (t0 + s * y) / (1 + s);
+    case LossKind::SquaredHinge: return y * t0 >= 1 ? t0 : (t0 + s * y) / (1 + s);
+    case LossKind::Huber: return t0 - s * std::clamp((t0 - y) / (1 + s), -loss.width, loss.width);
+    case LossKind::SmoothHinge: {
+      const double m = y * t0;
+      if (m >= 1) return t0;
+      return t0 + s * y * std::min((1 - m) / (loss.width + s), 1.0);
+    }
+    default: break;
+  }
+  // ℓ' is increasing, so that the root lies between t0 and t0 − s ℓ'(t0); Newton inside the bracket.
+  double low = t0, high = t0 - s * loss.derivative(t0, y);
+  if (low > high) std::swap(low, high);
+  double t = t0 - s * loss.derivative(t0, y) / (1 + s * loss.curvature(t0, y));
+  for (int iteration = 0; iteration < 100; ++iteration) {
+    if (!(t > low && t < high)) t = 0.5 * (low + high);
+    const double residual = t + s * loss.derivative(t, y) - t0;
+    if (residual > 0)
+      high = t;
+    else
+      low = t;
+    const double next = t - residual / (1 + s * loss.curvature(t, y));
+    if (std::fabs(next - t) <= 1e-15 * (1 + std::fabs(t))) return next;
+    t = next;
+  }
+  return t;
+}
+
+}  // namespace meanfield

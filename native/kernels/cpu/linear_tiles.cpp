@@ -1,0 +1,280 @@
+// The functions of linear_kernels.h, compiled once per instruction set.
+#include "native/kernels/linear_kernels.h"
+
+#include "native/kernels/cpu/simd.h"
+
+namespace meanfield {
+namespace cpu {
+namespace MEANFIELD_ISA {
+
+const LinearKernels* linear();
+
+namespace {
+
+constexpr int kD = kWidth / 2;  // doubles in a vector
+typedef double D __attribute__((vector_size(8 * kD), may_alias));
+typedef double Du __attribute__((vector_size(8 * kD), aligned(8), may_alias));
+typedef float Fu __attribute__((vector_size(4 * kD), aligned(4), may_alias));
+typedef int64_t L __attribute__((vector_size(8 * kD), may_alias));
+
+MEANFIELD_INLINE D load(const double* x) { return *reinterpret_cast<const Du*>(x); }
+MEANFIELD_INLINE D load_wide(const double* x) { return load(x); }
+MEANFIELD_INLINE D load_wide(const float* x) {
+  return __builtin_convertvector(*reinterpret_cast<const Fu*>(x), D);
+}
+MEANFIELD_INLINE void store(double* x, D v) { *reinterpret_cast<Du*>(x) = v; }
+MEANFIELD_INLINE D splat(double x) { return x - D{}; }
+
+#if defined(__AVX512F__)
+MEANFIELD_INLINE D fma(D a, D b, D c) { return _mm512_fmadd_pd(a, b, c); }
+MEANFIELD_INLINE D nearest(D x) { return _mm512_roundscale_pd(x, 0); }
+MEANFIELD_INLINE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+MEANFIELD_INLINE D gather(const double* w, const int32_t* c) {
+  return _mm512_i32gather_pd(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(c)), w, 8);
+}
+#elif defined(__AVX2__)
+MEANFIELD_INLINE D fma(D a, D b, D c) { return _mm256_fmadd_pd(a, b, c); }
+MEANFIELD_INLINE D nearest(D x) { return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+MEANFIELD_INLINE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+MEANFIELD_INLINE D gather(const double* w, const int32_t* c) { return D{w[c[0]], w[c[1]], w[c[2]], w[c[3]]}; }
+#elif defined(__x86_64__)
+MEANFIELD_INLINE D fma(D a, D b, D c) { return a * b + c; }
+MEANFIELD_INLINE D nearest(D x) { return _mm_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+MEANFIELD_INLINE double fma(double a, double b, double c) { return a * b + c; }
+MEANFIELD_INLINE D gather(const double* w, const int32_t* c) { return D{w[c[0]], w[c[1]]}; }
+#else
+MEANFIELD_INLINE D fma(D a, D b, D c) { return (D)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+MEANFIELD_INLINE D nearest(D x) { return (D)vrndnq_f64((float64x2_t)x); }
+MEANFIELD_INLINE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+MEANFIELD_INLINE D gather(const double* w, const int32_t* c) { return D{w[c[0]], w[c[1]]}; }
+#endif
+
+MEANFIELD_INLINE double total(D v) {
+  double sum = 0;
+  for (int i = 0; i < kD; ++i) sum += v[i];
+  return sum;
+}
+
+template <class T>
+double dot(const T* x, const double* w, int64_t n) {
+  D s0 = {}, s1 = {}, s2 = {}, s3 = {};
+  int64_t j = 0;
+  for (; j + 4 * kD <= n; j += 4 * kD) {
+    s0 = fma(load_wide(x + j), load(w + j), s0);
+    s1 = fma(load_wide(x + j + kD), load(w + j + kD), s1);
+    s2 = fma(load_wide(x + j + 2 * kD), load(w + j + 2 * kD), s2);
+    s3 = fma(load_wide(x + j + 3 * kD), load(w + j + 3 * kD), s3);
+  }
+  for (; j + kD <= n; j += kD) s0 = fma(load_wide(x + j), load(w + j), s0);
+  double sum = total((s0 + s1) + (s2 + s3));
+  for (; j < n; ++j) sum = fma(static_cast<double>(x[j]), w[j], sum);
+  return sum;
+}
+
+template <class T>
+void axpy(double a, const T* x, double* y, int64_t n) {
+  const D scale = splat(a);
+  int64_t j = 0;
+  for (; j + kD <= n; j += kD) store(y + j, fma(scale, load_wide(x + j), load(y + j)));
+  for (; j < n; ++j) y[j] = fma(a, static_cast<double>(x[j]), y[j]);
+}
+
+template <class T>
+double sparse_dot(const T* v, const int32_t* c, int64_t count, const double* w) {
+  D s0 = {}, s1 = {};
+  int64_t e = 0;
+  for (; e + 2 * kD <= count; e += 2 * kD) {
+    s0 = fma(load_wide(v + e), gather(w, c + e), s0);
+    s1 = fma(load_wide(v + e + kD), gather(w, c + e + kD), s1);
+  }
+  double sum = total(s0 + s1);
+  for (; e < count; ++e) sum = fma(static_cast<double>(v[e]), w[c[e]], sum);
+  return sum;
+}
+
+template <class T>
+void sparse_axpy(double a, const T* v, const int32_t* c, int64_t count, double* w) {
+  int64_t e = 0;
+  for (; e + 4 <= count; e += 4) {
+    // Columns of a row are distinct, so that the four can be read before any is written.
+    const double w0 = fma(a, static_cast<double>(v[e]), w[c[e]]), w1 = fma(a, static_cast<double>(v[e + 1]), w[c[e + 1]]);
+    const double w2 = fma(a, static_cast<double>(v[e + 2]), w[c[e + 2]]), w3 = fma(a, static_cast<double>(v[e + 3]), w[c[e + 3]]);
+    w[c[e]] = w0;
+    w[c[e + 1]] = w1;
+    w[c[e + 2]] = w2;
+    w[c[e + 3]] = w3;
+  }
+  for (; e < count; ++e) w[c[e]] = fma(a, static_cast<double>(v[e]), w[c[e]]);
+}
+
+template <class T>
+void rows_dot(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* w, double* z) {
+  int64_t i = 0;
+  for (; i + 4 <= rows; i += 4) {
+    const T *a = x + i * stride, *b = a + stride, *c = b + stride, *d = c + stride;
+    D s0 = {}, s1 = {}, s2 = {}, s3 = {};
+    int64_t j = 0;
+    for (; j + kD <= cols; j += kD) {
+      const D weight = load(w + j);
+      s0 = fma(load_wide(a + j), weight, s0);
+      s1 = fma(load_wide(b + j), weight, s1);
+      s2 = fma(load_wide(c + j), weight, s2);
+      s3 = fma(load_wide(d + j), weight, s3);
+    }
+    double t0 = total(s0), t1 = total(s1), t2 = total(s2), t3 = total(s3);
+    for (; j < cols; ++j) {
+      t0 = fma(static_cast<double>(a[j]), w[j], t0);
+      t1 = fma(static_cast<double>(b[j]), w[j], t1);
+      t2 = fma(static_cast<double>(c[j]), w[j], t2);
+      t3 = fma(static_cast<double>(d[j]), w[j], t3);
+    }
+    z[i] = t0, z[i + 1] = t1, z[i + 2] = t2, z[i + 3] = t3;
+  }
+  for (; i < rows; ++i) z[i] = dot(x + i * stride, w, cols);
+}
+
+template <class T>
+void rows_axpy(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* a, double* g) {
+  int64_t i = 0;
+  for (; i + 8 <= rows; i += 8) {
+    const T* r[8];
+    D s[8];
+    for (int k = 0; k < 8; ++k) r[k] = x + (i + k) * stride, s[k] = splat(a[i + k]);
+    int64_t j = 0;
+    for (; j + kD <= cols; j += kD) {
+      D sum = load(g + j), other = {};
+      for (int k = 0; k < 8; k += 2) {
+        sum = fma(s[k], load_wide(r[k] + j), sum);
+        other = fma(s[k + 1], load_wide(r[k + 1] + j), other);
+      }
+      store(g + j, sum + other);
+    }
+    for (; j < cols; ++j) {
+      double sum = g[j];
+      for (int k = 0; k < 8; ++k) sum = fma(a[i + k], static_cast<double>(r[k][j]), sum);
+      g[j] = sum;
+    }
+  }
+  for (; i < rows; ++i) axpy(a[i], x + i * stride, g, cols);
+}
+
+/// One tile of H: kTileRow rows × 16 columns, over `rows` rows of the packed block.
+constexpr int kTileRow = 4;
+MEANFIELD_INLINE void gram_tile(const double* scaled, const double* plain, int64_t rows, int64_t ld, double* H, int64_t ldh) {
+  constexpr int kV = static_cast<int>(kGramTile) / kD, kStep = kV > 4 ? 4 : kV;
+  for (int v0 = 0; v0 < kV; v0 += kStep) {
+    D s[kTileRow][kStep];
+    for (int r = 0; r < kTileRow; ++r)
+      for (int v = 0; v < kStep; ++v) s[r][v] = load(H + r * ldh + (v0 + v) * kD);
+    for (int64_t i = 0; i < rows; ++i) {
+      D x[kStep];
+      for (int v = 0; v < kStep; ++v) x[v] = load(plain + i * ld + (v0 + v) * kD);
+      for (int r = 0; r < kTileRow; ++r) {
+        const D a = splat(scaled[i * ld + r]);
+        for (int v = 0; v < kStep; ++v) s[r][v] = fma(a, x[v], s[r][v]);
+      }
+    }
+    for (int r = 0; r < kTileRow; ++r)
+      for (int v = 0; v < kStep; ++v) store(H + r * ldh + (v0 + v) * kD, s[r][v]);
+  }
+}
+
+template <class T>
+void gram(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* h, double* H, int64_t ldh,
+          int64_t from_column, double* scratch) {
+  const int64_t ld = gram_padded(cols);
+  double *scaled = scratch, *plain = scratch + kGramRows * ld;
+  for (int64_t i0 = 0; i0 < rows; i0 += kGramRows) {
+    const int64_t count = rows - i0 < kGramRows ? rows - i0 : kGramRows;
+    for (int64_t i = 0; i < count; ++i) {
+      const T* from = x + (i0 + i) * stride;
+      const double weight = h ? h[i0 + i] : 1;
+      for (int64_t j = 0; j < cols; ++j) {
+        plain[i * ld + j] = static_cast<double>(from[j]);
+        scaled[i * ld + j] = weight * static_cast<double>(from[j]);
+      }
+      for (int64_t j = cols; j < ld; ++j) plain[i * ld + j] = scaled[i * ld + j] = 0;
+    }
+    for (int64_t j = from_column; j < ld; j += kGramTile)
+      for (int64_t r = 0; r < j + kGramTile; r += kTileRow)
+        gram_tile(scaled + r, plain + j, count, ld, H + r * ldh + j, ldh);
+  }
+}
+
+/// e^x for x ≤ 0: 2^n e^f with |f| ≤ ln 2 / 2 and Taylor's polynomial of degree 13 (remainder 4e-18). 0 below −708.
+MEANFIELD_INLINE D exp_negative(D x) {
+  x = x < splat(-708.0) ? splat(-708.0) : x;
+  const D n = nearest(x * splat(1.4426950408889634074));
+  D f = fma(n, splat(-6.93147180369123816490e-01), x);
+  f = fma(n, splat(-1.90821492927058770002e-10), f);
+  constexpr double c[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
+                          1.0 / 5040,       1.0 / 720,       1.0 / 120,      1.0 / 24,      1.0 / 6,      0.5};
+  D p = splat(c[0]);
+  for (int k = 1; k < 12; ++k) p = fma(p, f, splat(c[k]));
+  p = fma(p * f, f, f) + splat(1.0);
+  const L exponent = (__builtin_convertvector(n, L) + 1023) << 52;
+  return p * reinterpret_cast<D>(exponent);
+}
+
+/// log(1 + e) for e in [0, 1]: 2 artanh(s) with |s| ≤ 0.1716, halving 1 + e where it is above √2.
+MEANFIELD_INLINE D log1p_unit(D e) {
+  const L upper = e > splat(0.41421356237309503);
+  const D s = upper ? (e - 1.0) / (e + 3.0) : e / (e + 2.0);
+  const D t = s * s;
+  constexpr double c[] = {1.0 / 23, 1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11, 1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3};
+  D p = splat(c[0]);
+  for (int k = 1; k < 11; ++k) p = fma(p, t, splat(c[k]));
+  const D value = splat(2.0) * fma(p * t, s, s);
+  return upper ? value + splat(0.69314718055994530942) : value;
+}
+
+LossSums logistic(const double* z, const double* y, const double* c, int64_t n, double* derivative, double* curvature) {
+  D value = {}, conjugate = {};
+  for (int64_t i = 0; i < n; i += kD) {
+    const int64_t left = n - i < kD ? n - i : kD;
+    D margin = {}, label = splat(1.0), weight = {};
+    if (left == kD) {
+      margin = load(z + i);
+      label = load(y + i);
+      weight = c ? load(c + i) : splat(1.0);
+    } else {
+      for (int64_t k = 0; k < left; ++k) margin[k] = z[i + k], label[k] = y[i + k], weight[k] = c ? c[i + k] : 1;
+    }
+    const D t = margin * label;
+    const D size = t < 0.0 ? -t : t;
+    const D e = exp_negative(-size), tail = log1p_unit(e), inverse = splat(1.0) / (e + 1.0);
+    // σ(−t), the probability of the other label, and log(1 + e^t) − t = log(1 + e^{−t}).
+    const D other = t < 0.0 ? inverse : e * inverse;
+    const D loss = t < 0.0 ? tail - t : tail;
+    value = fma(weight, loss, value);
+    // s log s + (1 − s) log(1 − s) = (1 − s) t − log(1 + e^t) with s = σ(−t): the same as −s t − loss.
+    conjugate = fma(weight, -fma(other, t, loss), conjugate);
+    const D slope = -(weight * label * other), bend = weight * e * inverse * inverse;
+    if (left == kD) {
+      store(derivative + i, slope);
+      if (curvature) store(curvature + i, bend);
+    } else {
+      for (int64_t k = 0; k < left; ++k) {
+        derivative[i + k] = slope[k];
+        if (curvature) curvature[i + k] = bend[k];
+      }
+    }
+  }
+  return {total(value), total(conjugate)};
+}
+
+template <class T>
+constexpr RowKernels<T> kRows_of = {dot<T>, axpy<T>, sparse_dot<T>, sparse_axpy<T>, rows_dot<T>, rows_axpy<T>, gram<T>};
+
+}  // namespace
+
+#define MEANFIELD_TEXT_OF(x) #x
+#define MEANFIELD_TEXT(x) MEANFIELD_TEXT_OF(x)
+const LinearKernels* linear() {
+  static constexpr LinearKernels table = {MEANFIELD_TEXT(MEANFIELD_ISA), kRows_of<double>, kRows_of<float>, logistic};
+  return &table;
+}
+
+}  // namespace MEANFIELD_ISA
+}  // namespace cpu
+}  // namespace meanfield

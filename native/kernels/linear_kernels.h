@@ -1,0 +1,53 @@
+// The loops of linear models, compiled once per instruction set: products of rows with weights, the logistic function,
+// Gram matrices. Data in float32 or float64, arithmetic and sums in float64.
+//
+// Pure arithmetic: no allocation, no threads, no library templates (see cpu/tiles.h). The order of every sum is fixed by
+// the shape alone.
+#pragma once
+#include <cstdint>
+
+namespace meanfield {
+
+/// Sums over rows of one pass through a loss.
+struct LossSums {
+  double value = 0;      // Σ c ℓ(z, y)
+  double conjugate = 0;  // Σ c ℓ*(ℓ'(z, y), y)
+};
+
+template <class T>
+struct RowKernels {
+  /// Σ_j x_j w_j, and y ← y + a x.
+  double (*dot)(const T* x, const double* w, int64_t n);
+  void (*axpy)(double a, const T* x, double* y, int64_t n);
+  /// The same for `count` numbers v at the columns named beside them.
+  double (*sparse_dot)(const T* v, const int32_t* columns, int64_t count, const double* w);
+  void (*sparse_axpy)(double a, const T* v, const int32_t* columns, int64_t count, double* w);
+  /// z_i = Σ_j x_ij w_j for `rows` rows, and g ← g + Σ_i a_i x_i.
+  void (*rows_dot)(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* w, double* z);
+  void (*rows_axpy)(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* a, double* g);
+  /// H ← H + Σ_i h_i x_i x_iᵀ, upper triangle of a cols × cols matrix with rows of `ldh` (h = null: ones), for the
+  /// columns of H from `from`, a multiple of kGramTile, onwards. `scratch` holds gram_scratch(cols) numbers.
+  void (*gram)(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* h, double* H, int64_t ldh, int64_t from,
+               double* scratch);
+};
+
+struct LinearKernels {
+  const char* isa;
+  RowKernels<double> f64;
+  RowKernels<float> f32;
+  /// Logistic loss on n margins: derivative[i] = c ∂ℓ/∂z; curvature[i] = c ∂²ℓ/∂z² unless null. c = null means ones.
+  LossSums (*logistic)(const double* z, const double* y, const double* c, int64_t n, double* derivative,
+                       double* curvature);
+};
+
+/// Columns are padded to a whole number of tiles.
+constexpr int64_t kGramTile = 16, kGramRows = 64;
+inline int64_t gram_padded(int64_t cols) { return (cols + kGramTile - 1) / kGramTile * kGramTile; }
+inline int64_t gram_scratch(int64_t cols) { return 2 * kGramRows * gram_padded(cols); }
+
+/// Those of the instruction set that cpu_backend() uses.
+const LinearKernels& linear_kernels();
+/// By name; nullptr when this processor or this build does not have it.
+const LinearKernels* linear_kernels(const char* isa);
+
+}  // namespace meanfield

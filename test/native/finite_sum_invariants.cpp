@@ -1,0 +1,424 @@
+// Invariants of the finite-sum layer: kernels, estimators, lazy updates, duality, scalar equations, counters.
+#include <doctest/doctest.h>
+
+#include "native/finite_sum/amsvrg.h"
+#include "native/finite_sum/dasvrda.h"
+#include "native/finite_sum/katyusha.h"
+#include "native/finite_sum/proximal_point.h"
+#include "native/kernels/kernels.h"
+#include "test/native/finite_sum_data.h"
+
+using namespace finite_sum_test;
+
+namespace {
+double uniform(uint64_t& state) {
+  const PhiloxWords words = philox4x32_10({{static_cast<uint32_t>(state++), 0, 0, 0}}, 77, 1);
+  return (words.word[0] + 0.5) * 0x1p-32;
+}
+double between(uint64_t& state, double a, double b) { return a + (b - a) * uniform(state); }
+}  // namespace
+
+TEST_CASE("linear kernels: every instruction set against plain loops, odd lengths and strides") {
+  uint64_t r = 1;
+  for (int set = 0; set < cpu_isa_count(); ++set) {
+    if (!cpu_isa_supported(set)) continue;
+    const LinearKernels& kernels = *linear_kernels(cpu_isa_name(set));
+    for (int64_t cols : {1, 3, 8, 17, 40, 101}) {
+      const int64_t rows = 77, stride = cols + 3;
+      std::vector<double> x(static_cast<size_t>(rows * stride)), w(static_cast<size_t>(cols)), a(static_cast<size_t>(rows)), h(a);
+      std::vector<float> xf(x.size());
+      for (size_t i = 0; i < x.size(); ++i) x[i] = xf[i] = static_cast<float>(between(r, -1, 1));
+      for (double& v : w) v = between(r, -1, 1);
+      for (double& v : a) v = between(r, -1, 1);
+      for (double& v : h) v = between(r, 0, 1);
+      std::vector<double> z(static_cast<size_t>(rows)), zf(z), g(w), gf(w), plain(w);
+      kernels.f64.rows_dot(x.data(), rows, cols, stride, w.data(), z.data());
+      kernels.f32.rows_dot(xf.data(), rows, cols, stride, w.data(), zf.data());
+      kernels.f64.rows_axpy(x.data(), rows, cols, stride, a.data(), g.data());
+      kernels.f32.rows_axpy(xf.data(), rows, cols, stride, a.data(), gf.data());
+      const int64_t ld = gram_padded(cols);
+      std::vector<double> H(static_cast<size_t>(ld * ld), 0.0), scratch(static_cast<size_t>(gram_scratch(cols)));
+      kernels.f64.gram(x.data(), rows, cols, stride, h.data(), H.data(), ld, 0, scratch.data());
+      double worst = 0;
+      for (int64_t i = 0; i < rows; ++i) {
+        double dot = 0;
+        for (int64_t j = 0; j < cols; ++j) {
+          dot += x[i * stride + j] * w[j];
+          plain[j] += a[i] * x[i * stride + j];
+        }
+        worst = std::max({worst, std::fabs(dot - z[i]), std::fabs(dot - zf[i]), std::fabs(dot - kernels.f64.dot(x.data() + i * stride, w.data(), cols))});
+      }
+      for (int64_t j = 0; j < cols; ++j) worst = std::max({worst, std::fabs(plain[j] - g[j]), std::fabs(plain[j] - gf[j])});
+      for (int64_t p = 0; p < cols; ++p)
+        for (int64_t q = p; q < cols; ++q) {
+          double sum = 0;
+          for (int64_t i = 0; i < rows; ++i) sum += h[i] * x[i * stride + p] * x[i * stride + q];
+          worst = std::max(worst, std::fabs(sum - H[p * ld + q]));
+        }
+      CHECK(worst < 1e-13 * static_cast<double>(rows + cols));
+    }
+    // The logistic function against the scalar loss, to the ends of its range.
+    const Loss loss{LossKind::Logistic, 1};
+    std::vector<double> z, y;
+    for (double t : {-800.0, -40.0, -37.0, -1.0, -0.3, -1e-9, 0.0, 1e-9, 0.4, 2.0, 36.0, 37.0, 45.0, 700.0, 800.0})
+      for (double label : {-1.0, 1.0}) z.push_back(t), y.push_back(label);
+    for (int i = 0; i < 301; ++i) z.push_back(between(r, -30, 30)), y.push_back(uniform(r) < 0.5 ? -1 : 1);
+    std::vector<double> g(z.size()), h(z.size());
+    const LossSums sums = kernels.logistic(z.data(), y.data(), nullptr, static_cast<int64_t>(z.size()), g.data(), h.data());
+    double value = 0, conjugate = 0, worst = 0;
+    for (size_t i = 0; i < z.size(); ++i) {
+      const double slope = loss.derivative(z[i], y[i]);
+      value += loss.value(&z[i], &y[i], 1);
+      conjugate += loss.conjugate(&slope, &y[i], 1);
+      worst = std::max({worst, std::fabs(g[i] - slope), std::fabs(h[i] - loss.curvature(z[i], y[i]))});
+    }
+    CHECK(worst < 1e-15);
+    CHECK(sums.value == doctest::Approx(value).epsilon(1e-14));
+    CHECK(sums.conjugate == doctest::Approx(conjugate).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("losses: Fenchel-Young holds with equality at the derivative, derivatives by differences, scalar prox solves its equation") {
+  uint64_t r = 5;
+  for (LossKind kind : {LossKind::Squared, LossKind::Logistic, LossKind::SmoothHinge, LossKind::Huber, LossKind::SquaredHinge, LossKind::Poisson})
+    for (int i = 0; i < 400; ++i) {
+      const Loss loss{kind, between(r, 0.3, 2)};
+      const double y = kind == LossKind::Poisson ? std::floor(between(r, 0, 5)) : loss.classifies() ? (uniform(r) < 0.5 ? -1 : 1) : between(r, -2, 2);
+      const double z = between(r, -3, 3), other = between(r, -3, 3), g = loss.derivative(z, y), e = 1e-6;
+      CHECK(loss.value(&z, &y, 1) + loss.conjugate(&g, &y, 1) == doctest::Approx(g * z).epsilon(1e-9));
+      CHECK(loss.value(&other, &y, 1) + loss.conjugate(&g, &y, 1) >= g * other - 1e-12);
+      const double up = z + e, down = z - e;
+      CHECK((loss.value(&up, &y, 1) - loss.value(&down, &y, 1)) / (2 * e) == doctest::Approx(g).epsilon(1e-4).scale(1));
+      const double s = std::exp(between(r, -8, 5)), t = scalar_prox(loss, y, s, z);
+      CHECK(std::fabs(t + s * loss.derivative(t, y) - z) <= 1e-11 * (1 + s) * (1 + std::fabs(z) + std::fabs(y)));
+    }
+}
+
+TEST_CASE("regularizer: prox optimality, conjugate, soft threshold") {
+  uint64_t r = 9;
+  for (int i = 0; i < 2000; ++i) {
+    const Regularizer reg{between(r, 0, 1), uniform(r) < 0.3 ? 0 : between(r, 0, 1), uniform(r) < 0.3};
+    const double v = between(r, -3, 3), t = between(r, 0.01, 3), w = reg.prox(v, t);
+    // (v − w)/t ∈ ∂r(w)
+    CHECK(reg.violation(w, (w - v) / t) < 1e-12);
+    if (reg.l2 > 0) {
+      double best = soft_threshold(v, reg.l1) / reg.l2;  // argmax ⟨v, w⟩ − r(w)
+      if (reg.nonNegative) best = std::max(best, 0.0);
+      CHECK(reg.conjugate(v) == doctest::Approx(v * best - reg.value(best)).epsilon(1e-10).scale(1));
+    }
+  }
+}
+
+TEST_CASE("lazy updates equal the step by step recursion to 1e-12 in thousands of cases") {
+  uint64_t r = 3;
+  double worst = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const double eta = std::exp(between(r, -5, 1)), l2 = uniform(r) < 0.3 ? 0 : std::exp(between(r, -8, 0)), l1 = uniform(r) < 0.3 ? 0 : between(r, 0, 0.5);
+    const bool nonNegative = uniform(r) < 0.2;
+    const double C = -eta * between(r, -1, 1), P = eta * l1, q = 1 / (1 + eta * l2);
+    double w = between(r, nonNegative ? 0 : -2, 2);
+    if (uniform(r) < 0.2) w = 0;
+    const int64_t K = static_cast<int64_t>(between(r, 0, 400));
+    const Powers powers(q, 100);
+    const double fast = skip_steps(w, C, P, powers, K, nonNegative);
+    double slow = w, largest = std::fabs(w);
+    for (int64_t k = 0; k < K; ++k) {
+      const double t = soft_threshold(slow + C, P);
+      slow = nonNegative && t < 0 ? 0 : q * t;
+      largest = std::max(largest, std::fabs(slow));
+    }
+    worst = std::max(worst, std::fabs(fast - slow) / (largest + std::fabs(C) * static_cast<double>(K) + 1e-300));
+  }
+  CHECK(worst < 1e-12);
+
+  worst = 0;
+  for (int i = 0; i < 5000; ++i) {
+    const double eta = std::exp(between(r, -5, 1)), l2 = uniform(r) < 0.3 ? 0 : std::exp(between(r, -6, 0)), l1 = uniform(r) < 0.3 ? 0 : between(r, 0, 0.5);
+    const bool nonNegative = uniform(r) < 0.2;
+    const int64_t m = 1 + static_cast<int64_t>(between(r, 0, 200)), from = static_cast<int64_t>(between(r, 0, static_cast<double>(m))), to = from + static_cast<int64_t>(uniform(r) * static_cast<double>(m - from + 1));
+    const DasvrdaTables tables(eta, l2, m);
+    const double y = between(r, -2, 2), G = uniform(r) < 0.1 ? 0 : between(r, -1, 1), A = DasvrdaTables::s_of(from) * between(r, -1, 1);
+    double slow = 0, scale = 1e-300, a = A;
+    for (int64_t k = from + 1; k <= to; ++k) {
+      const double half = 0.5 * static_cast<double>(k), s = DasvrdaTables::s_of(k);
+      a += half * G;
+      const Regularizer reg{l1, l2, nonNegative};
+      const double z = reg.prox(y - eta * a, eta * s);
+      slow += half * z;
+      scale += half * (std::fabs(y) + eta * (std::fabs(a) + l1 * s) / (1 + eta * s * l2));
+    }
+    const double fast = dasvrda_skip(tables, y - eta * (A - G * DasvrdaTables::s_of(from)), eta * G, eta * l1, nonNegative, from, to);
+    worst = std::max(worst, std::fabs(fast - slow) / scale);
+  }
+  CHECK(worst < 1e-12);
+
+  worst = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const double eta = std::exp(between(r, -5, 0)), mu = std::exp(between(r, -8, 0)), root = std::sqrt(eta * mu), beta = (1 - root) / (1 + root), q = 1 / (1 + eta * mu);
+    const double G = between(r, -1, 1);
+    double x = between(r, -2, 2), y = between(r, -2, 2), largest = 1;
+    const int64_t K = static_cast<int64_t>(between(r, 0, 300));
+    const MomentumPowers powers(q, beta, eta, 300);
+    const auto& a = powers[K];
+    const double fastX = a[0] * x + a[1] * y + a[2] * G, fastY = a[3] * x + a[4] * y + a[5] * G;
+    for (int64_t k = 0; k < K; ++k) {
+      const double next = q * (y - eta * G);
+      y = next + beta * (next - x);
+      x = next;
+      largest = std::max(largest, std::fabs(y));
+    }
+    // Momentum sums up its own rounding: an error made once grows like the number of steps.
+    worst = std::max({worst, std::fabs(fastX - x) / largest, std::fabs(fastY - y) / largest});
+  }
+  CHECK(worst < 1e-12);
+}
+
+TEST_CASE("minibatch estimator: unbiased by enumeration, finite-population variance, zero variance at the snapshot") {
+  const Data data = make_data(6, 3, LossKind::Logistic, 1, 0, 1);
+  Sum sum(data, false, {LossKind::Logistic, 1}, 1, true, {0, 0.1, false});
+  FiniteSum& f = sum.f;
+  const Vector snapshot = {0.3, -0.2, 0.1, 0.05}, point = {-0.5, 0.4, 0.9, -0.2};
+  Pass at, here;
+  f.pass(snapshot.data(), at);
+  f.pass(point.data(), here);
+  const auto estimate = [&](const std::vector<int64_t>& rows, const std::vector<double>& scale, const Vector& w) {
+    Batch batch(f);
+    batch.rows = rows;
+    batch.scale = scale;
+    batch.correct(f, w.data(), at.derivatives.data());
+    batch.accumulate(f);
+    for (int64_t j = 0; j < f.size; ++j) batch.sum[j] += at.gradient[j];
+    return batch.sum;
+  };
+  for (int64_t b = 1; b <= 6; ++b) {
+    Vector mean(4, 0.0);
+    double variance = 0;
+    int count = 0;
+    for (int mask = 0; mask < 64; ++mask) {
+      if (__builtin_popcount(static_cast<unsigned>(mask)) != b) continue;
+      std::vector<int64_t> rows;
+      for (int i = 0; i < 6; ++i)
+        if (mask >> i & 1) rows.push_back(i);
+      const Vector v = estimate(rows, std::vector<double>(rows.size(), 1.0), point);
+      for (int j = 0; j < 4; ++j) {
+        mean[j] += v[j];
+        variance += (v[j] - here.gradient[j]) * (v[j] - here.gradient[j]);
+      }
+      ++count;
+      const Vector still = estimate(rows, std::vector<double>(rows.size(), 1.0), snapshot);
+      for (int j = 0; j < 4; ++j) CHECK(std::fabs(still[j] - at.gradient[j]) < 1e-15);
+    }
+    double single = 0;  // population variance of one row's estimator
+    for (int64_t i = 0; i < 6; ++i) {
+      const Vector v = estimate({i}, {1.0}, point);
+      for (int j = 0; j < 4; ++j) single += (v[j] - here.gradient[j]) * (v[j] - here.gradient[j]) / 6;
+    }
+    for (int j = 0; j < 4; ++j) CHECK(mean[j] / count == doctest::Approx(here.gradient[j]).epsilon(1e-12));
+    CHECK(variance / count == doctest::Approx((6.0 - b) / (b * 5.0) * single).epsilon(1e-10).scale(1e-3));
+  }
+  // Importance sampling: Σ_i q_i · (1/(n q_i)) (…) is the same mean, for any q.
+  Vector mean(4, 0.0);
+  for (int64_t i = 0; i < 6; ++i) {
+    const double q = f.constants().rows[i] / (6 * f.constants().mean);
+    const Vector v = estimate({i}, {1 / (6 * q)}, point);
+    for (int j = 0; j < 4; ++j) mean[j] += q * v[j];
+  }
+  for (int j = 0; j < 4; ++j) CHECK(mean[j] == doctest::Approx(here.gradient[j]).epsilon(1e-12));
+}
+
+TEST_CASE("sampler: distinct rows, every row equally often; importance in proportion to L_i") {
+  const Data data = make_data(20, 3, LossKind::Logistic, 1, 0, 4);
+  Sum sum(data, false, {LossKind::Logistic, 1}, 1, true, {0, 0.1, false});
+  for (const Sampling sampling : {Sampling::Uniform, Sampling::Importance}) {
+    Sampler sampler(sum.f, sampling);
+    std::vector<double> often(20, 0.0);
+    std::vector<int64_t> rows;
+    std::vector<double> scale;
+    const int draws = 20000, b = 7;
+    for (int draw = 0; draw < draws; ++draw) {
+      sampler.draw(WordStream(3, Stream::Minibatch, static_cast<uint64_t>(draw)), b, rows, scale);
+      std::vector<int64_t> sorted = rows;
+      std::sort(sorted.begin(), sorted.end());
+      if (sampling == Sampling::Uniform) CHECK(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end());
+      for (int64_t row : rows) ++often[row];
+    }
+    for (int i = 0; i < 20; ++i) {
+      const double q = sampling == Sampling::Uniform ? 1.0 / 20 : sum.f.constants().rows[i] / (20 * sum.f.constants().mean);
+      // Five standard errors of a binomial count.
+      CHECK(std::fabs(often[i] / (draws * b) - q) < 5 * std::sqrt(q / (draws * b)));
+    }
+  }
+}
+
+TEST_CASE("b = n: SVRG is proximal gradient, Acc-SVRG is accelerated proximal gradient, to rounding") {
+  const Data data = make_data(30, 5, LossKind::Logistic, 1, 0.5, 8);
+  for (const bool sparse : {false, true}) {
+    Sum sum(data, sparse, {LossKind::Logistic, 1}, 1, true, {0.01, 0.05, false});
+    FiniteSum& f = sum.f;
+    LinearChoices chosen;
+    const Vector zero(static_cast<size_t>(f.size), 0.0);
+    Svrg::Options options;
+    options.minibatch = 30;
+    options.innerSteps = 4;
+    options.step = 0.3;
+    AccSvrg::Options accelerated;
+    accelerated.minibatch = 30;
+    accelerated.innerSteps = 4;
+    accelerated.step = 0.3;
+    SolverOf<Svrg> svrg(f, options, zero, chosen);
+    SolverOf<AccSvrg> acc(f, accelerated, zero, chosen);
+    svrg.step();
+    acc.step();
+    Vector w = zero, x = zero, y = zero, before;
+    Pass pass;
+    const double root = std::sqrt(0.05 * 0.3), beta = (1 - root) / (1 + root);
+    for (int k = 0; k < 4; ++k) {
+      f.pass(w.data(), pass);
+      for (int64_t j = 0; j < f.size; ++j) w[j] = f.prox(w[j] - 0.3 * pass.gradient[j], 0.3, f.penalised(j));
+      f.pass(y.data(), pass);
+      before = x;
+      for (int64_t j = 0; j < f.size; ++j) {
+        x[j] = f.prox(y[j] - 0.3 * pass.gradient[j], 0.3, f.penalised(j));
+        y[j] = x[j] + beta * (x[j] - before[j]);
+      }
+    }
+    for (int64_t j = 0; j < f.size; ++j) {
+      CHECK(std::fabs(svrg.weights()[j] - w[j]) < 1e-13);
+      CHECK(std::fabs(acc.weights()[j] - x[j]) < 1e-13);
+    }
+  }
+}
+
+TEST_CASE("counters: passes and queries are those of the formulas") {
+  const Data data = make_data(120, 6, LossKind::Logistic, 1, 0, 2);
+  const auto count = [&](const char* algorithm, OptionValues options, int steps) {
+    LinearFitRequest request = request_of(data, data.view(), "logistic", 1, false, 0, 0.01, algorithm);
+    request.algorithmOptions = std::move(options);
+    request.run = {{"tolerance", 0.0}, {"steps", static_cast<double>(steps)}, {"threads", 1.0}};
+    return fit(request);
+  };
+  const double n = 120, b = 8, m = 15;
+  // A stage: n + b m evaluations and n/b + m queries, after a first full gradient.
+  for (const char* name : {"svrg", "acc-svrg", "dasvrda", "katyusha"}) {
+    const LinearFitResult r = count(name, {{"minibatch", b}}, 3);
+    CHECK(r.passes == doctest::Approx(1 + 3 * (n + b * m) / n).epsilon(1e-14));
+    CHECK(r.queries == doctest::Approx(n / b + 3 * (n / b + m)).epsilon(1e-14));
+  }
+  const LinearFitResult sarah = count("sarah", {{"minibatch", b}}, 3);
+  CHECK(sarah.passes == doctest::Approx(1 + 3 * (n + 2 * b * (m - 1)) / n).epsilon(1e-14));
+  const LinearFitResult saga = count("saga", {{"minibatch", b}}, 4);
+  CHECK(saga.passes == doctest::Approx(1 + 4).epsilon(1e-14));
+  CHECK(saga.queries == doctest::Approx(n / b + 4 * m).epsilon(1e-14));
+  CHECK(count("sdca", {}, 5).passes == doctest::Approx(5).epsilon(1e-14));
+  CHECK(count("fista", {{"innerSteps", 7.0}}, 1).passes == doctest::Approx(1 + 6 + 1).epsilon(1e-14));
+  // AMSVRG, R1: minibatches ⌈n(k+2)/(p(n−1)+k+2)⌉ until they sum to n.
+  double used = 0;
+  for (int k = 0; used < n; ++k) used += static_cast<double>(Amsvrg::minibatch(120, 0.1, k));
+  CHECK(count("amsvrg", {}, 1).passes == doctest::Approx(2 + used / n).epsilon(1e-14));
+}
+
+TEST_CASE("constants of the methods: AMSVRG's minibatch rule, DASVRDA's sum, Katyusha's weights") {
+  for (int64_t n : {50, 1000, 16384})
+    for (double p : {0.1, 0.4, 3.0})
+      for (int64_t k = 0; k < 200; ++k) {
+        const double b = static_cast<double>(Amsvrg::minibatch(n, p, k)), nn = static_cast<double>(n);
+        const double delta = (nn - b) / (b * (nn - 1)), alpha = static_cast<double>(k + 2) / 4;  // L = 1/η = 1
+        CHECK(4 * delta * alpha <= p * (1 + 1e-12));
+      }
+  double sum = 0;
+  for (int64_t k = 1; k < 500; ++k) {
+    sum += 0.5 * static_cast<double>(k);
+    CHECK(sum == doctest::Approx((static_cast<double>(k) + 1) / 2 * (static_cast<double>(k) / 2)));
+  }
+  const Data data = make_data(400, 5, LossKind::Logistic, 1, 1, 6);
+  for (double l2 : {0.0, 1e-6, 1e-3, 0.1})
+    for (int64_t b : {1, 8, 20, 100, 400}) {
+      Sum problem(data, false, {LossKind::Logistic, 1}, 1, false, {0, l2, false});
+      Katyusha::Options options;
+      options.minibatch = b;
+      LinearChoices chosen;
+      Katyusha::State s = Katyusha::init(problem.f, options, Vector(5, 0.0), chosen);
+      const Katyusha::Steps c = Katyusha::steps_of(s, problem.f);
+      CHECK(c.tau1 > 0);
+      CHECK(c.tau1 + c.tau2 <= 1 + 1e-15);
+    }
+}
+
+TEST_CASE("bounds: gap >= P - P*, for every loss, with and without intercept, weights, L1 and L2") {
+  uint64_t r = 12;
+  for (LossKind kind : {LossKind::Squared, LossKind::Logistic, LossKind::SmoothHinge, LossKind::Huber, LossKind::SquaredHinge, LossKind::Poisson})
+    for (const bool intercept : {false, true}) {
+      const Data data = make_data(40, 4, kind, 1, 0, 3);
+      const Loss loss{kind, 0.7};
+      const double l2 = 0.05, best = newton_optimum(data, loss, intercept, l2);
+      Sum sum(data, false, loss, 1, intercept, {0, l2, false});
+      const DualAnchors anchors = dual_anchors(sum.f);
+      Pass pass;
+      double smallest = 1e300;
+      for (int i = 0; i < 60; ++i) {
+        Vector w(static_cast<size_t>(sum.f.size));
+        for (double& v : w) v = between(r, -1, 1) * std::pow(0.9, i);
+        sum.f.pass(w.data(), pass);
+        const DualBound bound = dual_bound(sum.f, anchors, pass, w.data());
+        CHECK(bound.primal == doctest::Approx(objective(data, loss, 1, intercept, 0, l2, w.data())).epsilon(1e-12));
+        CHECK(bound.dual <= best + 1e-12);
+        smallest = std::min(smallest, bound.gap);
+      }
+      CHECK(smallest < 1e300);
+    }
+}
+
+TEST_CASE("L1: the solution is zero exactly when l1 >= |X'y/2|/n") {
+  const Data data = make_data(50, 6, LossKind::Logistic, 1, 0, 21);
+  double top = 0;
+  for (int64_t j = 0; j < 6; ++j) {
+    double sum = 0;
+    for (int64_t i = 0; i < 50; ++i) sum += data.dense[i * 6 + j] * data.targets[i] / 2;
+    top = std::max(top, std::fabs(sum) / 50);
+  }
+  for (const char* algorithm : {"coordinate-descent", "svrg", "saga", "fista"}) {
+    CHECK(fit(request_of(data, data.view(), "logistic", 1, false, top * 1.0001, 0, algorithm)).nonZeros == 0);
+    CHECK(fit(request_of(data, data.view(), "logistic", 1, false, top * 0.98, 0, algorithm)).nonZeros > 0);
+  }
+}
+
+TEST_CASE("bad data are refused by name before any work") {
+  Data data = make_data(20, 4, LossKind::Logistic, 0.7, 0, 2);
+  const auto message = [&](const LinearFitRequest& request) -> std::string {
+    try {
+      fit(request);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  LinearFitRequest good = request_of(data, data.view(), "logistic", 1, true, 0, 0.1, "svrg");
+  CHECK(message(good).empty());
+  LinearFitRequest many = good;
+  many.algorithmOptions = {{"minibatch", 21.0}};
+  CHECK(message(many).find("minibatch is 21 but the data have 20 rows") != std::string::npos);
+  LinearFitRequest negative = good;
+  negative.model = {{"l1", -1.0}};
+  CHECK(message(negative).find("option 'l1' is -1") != std::string::npos);
+  Data unsorted = data;
+  std::swap(unsorted.columns[0], unsorted.columns[1]);
+  CHECK(message(request_of(unsorted, unsorted.sparse(), "logistic", 1, true, 0, 0.1, "svrg")).find("increasing columns") != std::string::npos);
+  unsorted.columns[0] = unsorted.columns[1];
+  CHECK(message(request_of(unsorted, unsorted.sparse(), "logistic", 1, true, 0, 0.1, "svrg")).find("without repetition") != std::string::npos);
+  Data nan = data;
+  nan.dense[5] = std::nan("");
+  CHECK(message(request_of(nan, nan.view(), "logistic", 1, true, 0, 0.1, "svrg")).find("row 1, column 1 is not finite") != std::string::npos);
+  Data label = data;
+  label.targets[3] = 2;
+  CHECK(message(request_of(label, label.view(), "logistic", 1, true, 0, 0.1, "svrg")).find("target of row 3 is 2") != std::string::npos);
+  CHECK(message(request_of(data, data.view(), "logistic", 1, true, 0, 0.1, "sdca")).find("unpenalised intercept") != std::string::npos);
+  CHECK(message(request_of(data, data.view(), "logistic", 1, true, 0, 0.1, "svgr")).find("Did you mean 'svrg'?") != std::string::npos);
+  // Zero rows, zero columns: nothing to refuse, and a solution.
+  Data zero = data;
+  for (int64_t j = 0; j < 4; ++j) zero.dense[4 + j] = 0;
+  for (int64_t i = 0; i < 20; ++i) zero.dense[i * 4 + 2] = 0;
+  for (const char* algorithm : {"svrg", "newton", "coordinate-descent", "saga"})
+    CHECK(fit(request_of(zero, zero.view(), "logistic", 1, true, 0, 0.1, algorithm)).stop == "gap");
+  CHECK(fit(request_of(zero, zero.view(), "logistic", 1, false, 0, 0.1, "sdca")).stop == "gap");
+  CHECK(fit(request_of(zero, zero.view(), "logistic", 1, false, 0, 0.1, "point-saga")).stop == "gap");
+}
