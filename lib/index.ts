@@ -28,6 +28,11 @@ export {
 export type {
   DualAveragingOptions,
   LangevinOptions,
+  LinearAlgorithm,
+  LinearAlgorithmName,
+  LinearOptions,
+  LinearRunOptions,
+  LinearTracePoint,
   MeanFieldAlgorithm,
   MeanFieldAlgorithmName,
   MeanFieldOptions,

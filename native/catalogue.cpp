@@ -48,7 +48,7 @@ std::string quote(const std::string& text) {
 }
 
 template <class Items, class Format>
-std::string array(const Items& items, Format format) {
+std::string array(const Items& items, Format&& format) {
   std::string text = "[";
   for (const auto& item : items) text += (text.size() > 1 ? "," : "") + format(item);
   return text + "]";
@@ -69,7 +69,12 @@ std::string field_json(const OptionField& field) {
   return json + ",\"doc\":" + quote(field.doc) + "}";
 }
 
-std::string algorithm_json(const MeanFieldAlgorithm& algorithm) {
+std::string column_json(const TraceColumn& column) {
+  return "{\"name\":" + quote(column.name) + ",\"doc\":" + quote(column.doc) + "}";
+}
+
+template <class Algorithm>
+std::string algorithm_json(const Algorithm& algorithm) {
   return "{\"name\":" + quote(algorithm.name) + ",\"title\":" + quote(algorithm.title) +
          ",\"source\":" + quote(algorithm.source) + ",\"options\":" + array(algorithm.fields, field_json) + "}";
 }
@@ -78,13 +83,24 @@ std::string algorithm_json(const MeanFieldAlgorithm& algorithm) {
 
 std::string catalogue_json() {
   const std::vector<MeanFieldAlgorithm>& algorithms = mean_field_algorithms();
+  const auto methods = [](const auto& list) {
+    return array(list, [](const auto& algorithm) { return algorithm_json(algorithm); });
+  };
+  const std::string automatic = "{\"name\":" + quote(kAutoAlgorithm) +
+                                ",\"title\":\"The method that suits the problem; the reason is in chosen\",\"source\":"
+                                "\"C.9: design consequences of measured constants\",\"options\":[]}";
+  std::string linear = methods(linear_algorithms());
+  linear.insert(1, automatic + ",");
   return "{\"models\":[{\"name\":\"mean-field\",\"title\":\"Mean-field two-layer network\",\"options\":" +
-         array(NetworkOptions::table().describe(), field_json) + ",\"algorithms\":" + array(algorithms, algorithm_json) +
+         array(NetworkOptions::table().describe(), field_json) + ",\"algorithms\":" + methods(algorithms) +
          ",\"defaultAlgorithm\":" + quote(algorithms.front().name) +
+         "},{\"name\":\"linear\",\"title\":\"Linear model, a convex finite sum\",\"options\":" +
+         array(LinearOptions::table().describe(), field_json) + ",\"algorithms\":" + linear +
+         ",\"defaultAlgorithm\":" + quote(kAutoAlgorithm) +
+         ",\"run\":" + array(LinearRunOptions::table().describe(), field_json) +
+         ",\"traceColumns\":" + array(linear_trace_columns(), column_json) +
          "}],\"run\":" + array(RunOptions::table().describe(), field_json) +
-         ",\"traceColumns\":" + array(trace_columns(), [](const TraceColumn& column) {
-           return "{\"name\":" + quote(column.name) + ",\"doc\":" + quote(column.doc) + "}";
-         }) + "}";
+         ",\"traceColumns\":" + array(trace_columns(), column_json) + "}";
 }
 
 std::unique_ptr<MeanFieldFit> prepare_mean_field(const FitRequest& request) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "native/finite_sum/fit.h"
 #include "native/mean_field/fit.h"
 
 namespace meanfield {

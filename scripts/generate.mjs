@@ -25,6 +25,17 @@ const pascal = (name) => name.replace(/(^|-)(\w)/g, (_, __, letter) => letter.to
 const interfaceText = (name, doc, fields, head = '') =>
   `/** ${doc} */\nexport interface ${name} {\n${head}${fields.map(fieldText).join('')}}\n`
 
+function traceText(type, list, columns) {
+  const fields = columns.map((column) => `  /** ${column.doc} */\n  ${column.name}: number\n`)
+  const names = columns.map((column) => `'${column.name}'`).join(', ')
+  return [
+    `/** One point of a trace, or of a running fit. */\nexport interface ${type} {\n`,
+    ...fields,
+    '}\n',
+    `export const ${list} = [${names}] as const satisfies (keyof ${type})[]\n`,
+  ]
+}
+
 function render(catalogue) {
   const parts = ['// Generated from the native catalogue by scripts/generate.mjs. Do not edit.\n']
   for (const model of catalogue.models) {
@@ -46,12 +57,14 @@ function render(catalogue) {
       `export type ${name}AlgorithmName = ${names}\n`,
       `export type ${name}Algorithm = ${name}AlgorithmName | ${all}\n`,
     )
+    if (model.run)
+      parts.push(
+        interfaceText(`${name}RunOptions`, `Options of a run of the model: ${model.title}.`, model.run),
+        ...traceText(`${name}TracePoint`, `${name[0].toLowerCase()}${name.slice(1)}TraceColumns`, model.traceColumns),
+      )
   }
   parts.push(interfaceText('RunOptions', 'Options of a run: how long, when to stop, what to record.', catalogue.run))
-  parts.push('/** One point of a trace, or of a running fit. */\nexport interface TracePoint {\n')
-  parts.push(...catalogue.traceColumns.map((column) => `  /** ${column.doc} */\n  ${column.name}: number\n`), '}\n')
-  const columns = catalogue.traceColumns.map((column) => `'${column.name}'`).join(', ')
-  parts.push(`export const traceColumns = [${columns}] as const satisfies (keyof TracePoint)[]\n`)
+  parts.push(...traceText('TracePoint', 'traceColumns', catalogue.traceColumns))
   return parts.join('\n')
 }
 

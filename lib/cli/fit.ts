@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { Catalogue, ModelEntry, OptionField } from '../native/binding'
 import { addDataFlags, type DataOptions, loadData } from './data-flags'
 import { exitCodes } from './exit'
+import { linearCommand } from './fit-linear'
 import { addCatalogueFlags } from './flags'
 import { onInterrupt } from './interrupt'
 import { note, print, printJson, startProgress } from './output'
@@ -20,13 +21,13 @@ interface FitFlags extends DataOptions {
 
 /** The subcommands have the options of the native catalogue as flags; `withModels` is false where it must not be asked. */
 export function fitCommand(withModels: boolean): Command {
-  const fit = new Command('fit').description('Train a model on a file: mean-field.').addHelpText(
+  const fit = new Command('fit').description('Train a model on a file: mean-field, linear.').addHelpText(
     'after',
     `
 Example:
   $ meanfield fit mean-field --data data/digits.csv.gz --target label --holdout 0.25`,
   )
-  return withModels ? fit.addCommand(meanFieldCommand()) : fit
+  return withModels ? fit.addCommand(meanFieldCommand()).addCommand(linearCommand()) : fit
 }
 
 function meanFieldCommand(): Command {

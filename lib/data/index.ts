@@ -15,6 +15,7 @@ export {
   teacherStudent,
 } from './generators'
 export type { Task } from './labels'
+export { type LibsvmOptions, type LibsvmRows, type LinearRows, type NpyArray, readLibsvm, readNpy } from './linear-rows'
 export type { Dtype } from './options'
 export { readIdx } from './readers/idx'
 export type { NdArray } from './readers/nd-array'

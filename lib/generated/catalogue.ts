@@ -136,6 +136,305 @@ export type MeanFieldAlgorithmName = 'langevin' | 'sgd-langevin' | 'svrg-langevi
 
 export type MeanFieldAlgorithm = MeanFieldAlgorithmName | LangevinOptions | SgdLangevinOptions | SvrgLangevinOptions | DualAveragingOptions | DualCoordinateAscentOptions | FictitiousPlayOptions | UnderdampedLangevinOptions | TwoTimescaleOptions
 
+/** Options of the model: Linear model, a convex finite sum. */
+export interface LinearOptions {
+  /** Outputs: classes for softmax and one-vs-rest, columns of the target otherwise. (k) Default 1. */
+  outputs?: number
+  /** Loss; logistic and the hinges take targets of -1 and +1, or class indices (one-vs-rest) with more outputs. Default "logistic". */
+  loss?: 'squared' | 'logistic' | 'smooth-hinge' | 'huber' | 'softmax' | 'squared-hinge' | 'poisson'
+  /** Width of the smooth hinge's quadratic part, or the residual where Huber turns linear. Default 1. */
+  lossWidth?: number
+  /** Weight of the sum of absolute weights. (λ1) Default 0. */
+  l1?: number
+  /** Weight of half the sum of squared weights; auto: 1/n, or 0 when l1 is above 0. (λ2) Default "auto". */
+  l2?: number | 'auto'
+  /** Add an intercept, which is not penalised. Default true. */
+  intercept?: boolean
+  /** Keep all weights (not the intercept) at or above 0. Default false. */
+  nonNegative?: boolean
+}
+
+/** The method that suits the problem; the reason is in chosen. C.9: design consequences of measured constants. */
+export interface AutoOptions {
+  name: 'auto'
+}
+
+/** Proximal stochastic variance reduced gradient. Xiao, Zhang, SIAM J. Optim. 2014; Johnson, Zhang, NIPS 2013. */
+export interface SvrgOptions {
+  name: 'svrg'
+  /** Step size; auto: 1/(2 L(b)), halved when a stage goes up. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Rows of a minibatch; auto: min(L_max/L_F, √n). (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Minibatch steps of a stage; auto: n/b, one more pass. (m) Default "auto". */
+  innerSteps?: number | 'auto'
+  /** Rows of a minibatch: distinct and equally likely, or with replacement in proportion to L_i. Default "uniform". */
+  sampling?: 'uniform' | 'importance'
+}
+
+/** Loopless SVRG. Kovalev, Horvath, Richtarik, ALT 2020, Algorithm 1. */
+export interface LSvrgOptions {
+  name: 'l-svrg'
+  /** Step size; auto: 1/(2 L(b)), halved when the objective goes up between snapshots. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Rows of a minibatch; auto: min(L_max/L_F, √n). (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Rows of a minibatch: distinct and equally likely, or with replacement in proportion to L_i. Default "uniform". */
+  sampling?: 'uniform' | 'importance'
+}
+
+/** SAGA, a table of derivatives. Defazio, Bach, Lacoste-Julien, NIPS 2014. */
+export interface SagaOptions {
+  name: 'saga'
+  /** Step size; auto: 1/(3 L(b)). (η) Default "auto". */
+  step?: number | 'auto'
+  /** Rows of a minibatch; auto: min(L_max/L_F, √n). (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Rows of a minibatch: distinct and equally likely, or with replacement in proportion to L_i. Default "uniform". */
+  sampling?: 'uniform' | 'importance'
+}
+
+/** Stochastic average gradient (biased). Schmidt, Le Roux, Bach, Math. Program. 2017. */
+export interface SagOptions {
+  name: 'sag'
+  /** Step size; auto: 1/(2 L(b)). (η) Default "auto". */
+  step?: number | 'auto'
+  /** Rows of a minibatch; auto: min(L_max/L_F, √n). (b) Default "auto". */
+  minibatch?: number | 'auto'
+}
+
+/** Stochastic recursive gradient. Nguyen, Liu, Scheinberg, Takac, ICML 2017, Algorithms 1 and 2. */
+export interface SarahOptions {
+  name: 'sarah'
+  /** Step size; auto: 1/(2 L(b)), halved when a stage goes up. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Rows of a minibatch; auto: min(L_max/L_F, √n). (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Minibatch steps of a stage; auto: n/b, one more pass. (m) Default "auto". */
+  innerSteps?: number | 'auto'
+  /** SARAH+: end a stage when the squared norm of v has fallen by this factor; 0: never. (γ) Default 0.125. */
+  ratio?: number
+}
+
+/** Stochastic dual coordinate ascent. Shalev-Shwartz, Zhang, ICML 2014. */
+export interface SdcaOptions {
+  name: 'sdca'
+  /** Rows whose steps are taken from the same weights; auto: 1. (b) Default "auto". */
+  minibatch?: number | 'auto'
+}
+
+/** Incremental majorization-minimization (MISO, Finito). Mairal, SIAM J. Optim. 2015; Defazio, Caetano, Domke, ICML 2014. */
+export interface MisoOptions {
+  name: 'miso'
+  /** Rows whose steps are taken from the same weights; auto: 1. (b) Default "auto". */
+  minibatch?: number | 'auto'
+}
+
+/** Point-SAGA, proximal steps on single rows. Defazio, NIPS 2016, Algorithm 1. */
+export interface PointSagaOptions {
+  name: 'point-saga'
+  /** Step size; auto: √((n−1)² + 4nL/μ)/(2Ln) − (1 − 1/n)/(2L). (γ) Default "auto". */
+  step?: number | 'auto'
+}
+
+/** Katyusha, negative momentum towards the snapshot. Allen-Zhu, STOC 2017, Algorithms 1 and 2, minibatch form. */
+export interface KatyushaOptions {
+  name: 'katyusha'
+  /** Smoothness that steps are made of; auto: L_max, with importance sampling L̄. (L) Default "auto". */
+  smoothness?: number | 'auto'
+  /** Rows of a minibatch; auto: b* = √n + n/√κ. (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Minibatch steps of a stage; auto: n/b, one more pass. (m) Default "auto". */
+  innerSteps?: number | 'auto'
+  /** Rows of a minibatch: distinct and equally likely, or with replacement in proportion to L_i. Default "uniform". */
+  sampling?: 'uniform' | 'importance'
+  /** Options I and II of the paper. Default "prox". */
+  yStep?: 'prox' | 'momentum'
+}
+
+/** Loopless Katyusha. Kovalev, Horvath, Richtarik, ALT 2020, Algorithm 2. */
+export interface LKatyushaOptions {
+  name: 'l-katyusha'
+  /** Smoothness that steps are made of; auto: L(b) + λ2, L(b) the expected smoothness of a minibatch. (L) Default "auto". */
+  smoothness?: number | 'auto'
+  /** Rows of a minibatch; auto: b* = √n + n/√κ. (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Rows of a minibatch: distinct and equally likely, or with replacement in proportion to L_i. Default "uniform". */
+  sampling?: 'uniform' | 'importance'
+}
+
+/** Accelerated proximal SVRG (2014). Nitanda, NIPS 2014. */
+export interface AccSvrgOptions {
+  name: 'acc-svrg'
+  /** Step size; auto: 1/L(b), halved when a stage goes up. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Rows of a minibatch; auto: max(b*, b₀), b₀ = max(n/√κ, min(√κ, n)). (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Minibatch steps of a stage; auto: n/b, one more pass. (m) Default "auto". */
+  innerSteps?: number | 'auto'
+}
+
+/** Accelerated SVRG inside the accelerated approximate proximal point method. Nitanda, Murata, Suzuki (KAIS, ICDM); Nitanda, NIPS 2014; Frostig et al., ICML 2015. */
+export interface AccSvrgAppaOptions {
+  name: 'acc-svrg-appa'
+  /** Weight of (κ/2)‖w − a‖²; auto: L_max/n − λ2. (κ) Default "auto". */
+  proximalWeight?: number | 'auto'
+  /** Rows of the inner method's minibatch; auto: the inner method's own. (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Step size of the inner method; auto: the inner method's own. (η) Default "auto". */
+  step?: number | 'auto'
+}
+
+/** Accelerated SVRG with mirror steps and growing minibatches. Nitanda, AISTATS 2016, Algorithms 1 and 2. */
+export interface AmsvrgOptions {
+  name: 'amsvrg'
+  /** Step size; auto: 1/(L(b_1) + λ2), halved when a stage goes up. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Growth of the minibatch: 4 L δ α ≤ p; the theory wants p < 1/2. (p) Default 0.1. */
+  p?: number
+  /** End of a stage: one pass, gradient test, or both. Default "R1". */
+  restart?: 'R1' | 'R2' | 'R3'
+  /** What a stage returns: Options I-a, I-b, II of the paper. Default "last". */
+  output?: 'last' | 'mean' | 'monotone'
+}
+
+/** Doubly accelerated stochastic variance reduced dual averaging. Murata, Suzuki, NIPS 2017, Algorithms 1 to 4. */
+export interface DasvrdaOptions {
+  name: 'dasvrda'
+  /** Step size; auto: 1/((1 + γ(m+1)/b) L̄), the theory's, at least 1/(2 L(b)). (η) Default "auto". */
+  step?: number | 'auto'
+  /** Rows of a minibatch; auto: b* = √n + n/√κ. (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Minibatch steps of a stage; auto: n/b, one more pass. (m) Default "auto". */
+  innerSteps?: number | 'auto'
+  /** Rows of a minibatch: distinct and equally likely, or with replacement in proportion to L_i. Default "importance". */
+  sampling?: 'uniform' | 'importance'
+  /** Outer momentum; auto: γ* = (3 + √(9 + 8b/(m+1)))/2. (γ) Default "auto". */
+  gamma?: number | 'auto'
+  /** Restart of the outer momentum: by the gradient test, or after S stages. Default "adaptive". */
+  outerRestart?: 'adaptive' | 'fixed'
+  /** Stages between fixed restarts; auto: the least with a bound of one half, from λ2. (S) Default "auto". */
+  stages?: number | 'auto'
+}
+
+/** Accelerated proximal gradient, full batch. Beck, Teboulle, SIAM J. Imaging Sci. 2009; O'Donoghue, Candes, 2015. */
+export interface FistaOptions {
+  name: 'fista'
+  /** First smoothness constant; auto: L_F by power iteration. Doubled where the model fails. (L) Default "auto". */
+  smoothness?: number | 'auto'
+  /** Iterations of a step, between two certificates. Default 10. */
+  innerSteps?: number
+}
+
+/** Catalyst acceleration of an incremental method. Lin, Mairal, Harchaoui, NIPS 2015, Algorithm 1. */
+export interface CatalystOptions {
+  name: 'catalyst'
+  /** Method for the inner problems. Default "svrg". */
+  inner?: 'svrg' | 'saga' | 'miso' | 'acc-svrg' | 'fista'
+  /** Weight of (κ/2)‖w − a‖²; auto: L_max/n − λ2. (κ) Default "auto". */
+  proximalWeight?: number | 'auto'
+  /** Rows of the inner method's minibatch; auto: the inner method's own. (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Step size of the inner method; auto: the inner method's own. (η) Default "auto". */
+  step?: number | 'auto'
+}
+
+/** Quasi-Newton on the Moreau envelope of an incremental method. Lin, Mairal, Harchaoui, SIAM J. Optim. 2019, Algorithm 2. */
+export interface QningOptions {
+  name: 'qning'
+  /** Method for the inner problems. Default "svrg". */
+  inner?: 'svrg' | 'saga' | 'miso' | 'acc-svrg' | 'fista'
+  /** Weight of (κ/2)‖w − a‖²; auto: L_max/n − λ2. (κ) Default "auto". */
+  proximalWeight?: number | 'auto'
+  /** Rows of the inner method's minibatch; auto: the inner method's own. (b) Default "auto". */
+  minibatch?: number | 'auto'
+  /** Step size of the inner method; auto: the inner method's own. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Pairs of the limited-memory BFGS matrix. Default 20. */
+  memory?: number
+}
+
+/** Newton: Cholesky with sampled Hessians, or truncated by conjugate gradients. Nash, J. Comput. Appl. Math. 2000; Roosta-Khorasani, Mahoney, Math. Program. 2019. */
+export interface NewtonOptions {
+  name: 'newton'
+  /** How H is solved; automatic: Cholesky for scalar losses up to 512 columns. Default "automatic". */
+  system?: 'automatic' | 'cholesky' | 'conjugate-gradients'
+  /** Rows that the first Hessian is made of; auto: n/8 for dense data of more than 200 rows a column, else n. Default "auto". */
+  hessianRows?: number | 'auto'
+}
+
+/** Coordinate descent with working sets and proximal Newton. Yuan, Ho, Lin, JMLR 2012; Massias, Gramfort, Salmon, ICML 2018; Ndiaye et al., JMLR 2017. */
+export interface CoordinateDescentOptions {
+  name: 'coordinate-descent'
+  /** Size of the first working set. Default 100. */
+  workingSet?: number
+  /** Gap-safe rule: coordinates that are zero in every solution are dropped for good (L1 alone). Default false. */
+  screening?: boolean
+}
+
+/** Dual coordinate descent in random order. Hsieh et al., ICML 2008; Yu, Huang, Lin, Mach. Learn. 2011. */
+export interface DualCoordinateDescentOptions {
+  name: 'dual-coordinate-descent'
+  /** Rows whose steps are taken from the same weights; auto: 1. (b) Default "auto". */
+  minibatch?: number | 'auto'
+}
+
+export type LinearAlgorithmName = 'auto' | 'svrg' | 'l-svrg' | 'saga' | 'sag' | 'sarah' | 'sdca' | 'miso' | 'point-saga' | 'katyusha' | 'l-katyusha' | 'acc-svrg' | 'acc-svrg-appa' | 'amsvrg' | 'dasvrda' | 'fista' | 'catalyst' | 'qning' | 'newton' | 'coordinate-descent' | 'dual-coordinate-descent'
+
+export type LinearAlgorithm = LinearAlgorithmName | AutoOptions | SvrgOptions | LSvrgOptions | SagaOptions | SagOptions | SarahOptions | SdcaOptions | MisoOptions | PointSagaOptions | KatyushaOptions | LKatyushaOptions | AccSvrgOptions | AccSvrgAppaOptions | AmsvrgOptions | DasvrdaOptions | FistaOptions | CatalystOptions | QningOptions | NewtonOptions | CoordinateDescentOptions | DualCoordinateDescentOptions
+
+/** Options of a run of the model: Linear model, a convex finite sum. */
+export interface LinearRunOptions {
+  /** Budget in steps (stages, about one to three passes each); auto: none. Default "auto". */
+  steps?: number | 'auto'
+  /** Budget in data passes: example gradients evaluated divided by n; auto: 20000 when there is no other budget. Default "auto". */
+  passes?: number | 'auto'
+  /** Budget in seconds of solving; auto: none. Default "auto". */
+  seconds?: number | 'auto'
+  /** Stop once the objective is at or below this; auto: never. Default "auto". */
+  targetObjective?: number | 'auto'
+  /** Stop once the duality gap is at most this fraction of the objective; 0: never. Default 0.000001. */
+  tolerance?: number
+  /** Stop once the duality gap is at most this; 0: never. Default 0. */
+  gap?: number
+  /** Steps between trace points, where the gap is looked at; auto: 1, thinned as the run gets longer. Default "auto". */
+  traceEvery?: number | 'auto'
+  /** Seed of the minibatches; the result is a function of data, options and seed. Default 0. */
+  seed?: number
+  /** Threads of this run; auto: the processors available. Does not change the result. Default "auto". */
+  threads?: number | 'auto'
+  /** Seconds between checkpoints when a checkpoint file is named. Default 30. */
+  checkpointSeconds?: number
+}
+
+/** One point of a trace, or of a running fit. */
+export interface LinearTracePoint {
+
+  /** Steps of the algorithm done. */
+  step: number
+
+  /** Data passes: example gradients evaluated divided by n, certificates not counted. */
+  passes: number
+
+  /** Seconds of solving, certificates included. */
+  seconds: number
+
+  /** P(w): mean loss + l1 |w|₁ + l2/2 |w|². */
+  objective: number
+
+  /** Minibatches asked for; a full gradient counts n/b. */
+  queries: number
+
+  /** The best dual value so far, a lower bound on min P. */
+  dual: number
+
+  /** objective − dual, an upper bound on P(w) − min P. */
+  gap: number
+
+}
+
+export const linearTraceColumns = ['step', 'passes', 'seconds', 'objective', 'queries', 'dual', 'gap'] as const satisfies (keyof LinearTracePoint)[]
+
 /** Options of a run: how long, when to stop, what to record. */
 export interface RunOptions {
   /** Budget in steps of the algorithm; auto: none when passes or seconds is given, else the algorithm's own number. (T) Default "auto". */

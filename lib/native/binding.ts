@@ -29,6 +29,9 @@ export interface AlgorithmEntry {
 }
 
 export interface ModelEntry {
+  /** Run options and trace columns where they are the model's own. */
+  run?: OptionField[]
+  traceColumns?: { name: string; doc: string }[]
   /** Command-line name, for example `mean-field`. */
   name: string
   title: string
@@ -161,6 +164,84 @@ export interface NativePredictRequest {
 /** An error of one of many fits. */
 export type NativeFailure = Error & { code: string }
 
+/** Rows of a linear model: dense (values row-major), sparse (with columnIndices and rowStarts), or what readLibsvm holds. */
+export type NativeLinearData =
+  | {
+      values: Float64Array | Float32Array
+      rows: number
+      columns: number
+      columnIndices?: Int32Array
+      /** rows + 1 places in values, from 0. */
+      rowStarts?: Int32Array | BigInt64Array
+    }
+  | { handle: NativeHandle }
+
+/** Memory of the native side; lives as long as the object. */
+export type NativeHandle = { readonly __native: unique symbol }
+
+export interface NativeLinearRequest {
+  data: NativeLinearData
+  /** n numbers, n × k, or n class indices; absent with a handle: the labels of the file. */
+  targets?: Float64Array
+  sampleWeights?: Float64Array
+  /** k × p starting weights, each class followed by its intercept when there is one. */
+  initial?: Float64Array
+  model: OptionValues
+  algorithm: { name: string; options: OptionValues }
+  run: OptionValues
+  /** Points of a regularization path down from the largest l1 that leaves any weight. */
+  path?: number
+  pathRatio?: number
+  checkpoint?: string
+  resume?: string
+  isa?: string
+}
+
+export interface NativePathPoint {
+  l1: number
+  l2: number
+  objective: number
+  dual: number
+  gap: number
+  passes: number
+  seconds: number
+  nonZeros: number
+  /** k × p, intercepts among them. */
+  weights: Float64Array
+}
+
+export interface NativeLinearResult {
+  /** k × d. */
+  weights: Float64Array
+  /** k. */
+  intercepts: Float64Array
+  trace: Float64Array
+  objective: number
+  loss: number
+  dual: number
+  gap: number
+  steps: number
+  nonZeros: number
+  passes: number
+  queries: number
+  seconds: { setup: number; solve: number }
+  stop: 'gap' | 'precision' | 'budget' | 'target' | 'cancelled'
+  algorithm: string
+  chosen: ChosenValue[]
+  path: NativePathPoint[]
+  isa: string
+  threads: number
+  resumedFrom: number
+}
+
+export interface NativeLibsvm {
+  handle: NativeHandle
+  rows: number
+  columns: number
+  nonZeros: number
+  targets: Float64Array
+}
+
 /** Work on a thread of its own. `cancel` is idempotent and returns at once. */
 export interface NativeJob<T> {
   readonly promise: Promise<T>
@@ -190,6 +271,24 @@ export interface NativeBinding {
   ): NativeJob<(NativeFitResult | NativeFailure)[]>
   /** n × k outputs, row-major. A cancelled prediction rejects with MEANFIELD_CANCELLED. */
   predictMeanField(request: NativePredictRequest): NativeJob<Float32Array>
+  /** Like fitMeanField; trace rows have the columns of the linear model. */
+  fitLinear(request: NativeLinearRequest, onPoints?: (rows: Float64Array) => void): NativeJob<NativeLinearResult>
+  /** n × k margins. */
+  predictLinear(request: {
+    data: NativeLinearData
+    weights: Float64Array
+    intercepts: Float64Array
+    threads?: number
+  }): NativeJob<Float64Array>
+  readLibsvm(path: string, options: { single?: boolean; columns?: number; threads?: number }): NativeJob<NativeLibsvm>
+  /** Copies of what a handle holds. */
+  libsvmArrays(handle: NativeHandle): {
+    values: Float64Array | Float32Array
+    columnIndices: Int32Array
+    rowStarts: BigInt64Array
+    rows: number
+    columns: number
+  }
   /**
    * The leading `count` right singular vectors of a rows × columns matrix (not centred): `vectors` is count × columns,
    * `values` the singular values in decreasing order.

@@ -54,7 +54,7 @@ AutoChoice choose_linear_algorithm(FiniteSum& f, double) {
   if (dual) {
     const double ratio = f.constants().max / (static_cast<double>(f.n) * r.l2);
     if (ratio <= 30)
-      return {"dual-coordinate-descent", {}, "sparse rows, and L_max/(n λ2) = " + text(ratio) + " is at most 30; " + shape};
+      return {"dual-coordinate-descent", {}, "sparse rows, and L_max/(n λ2) = " + number_text(ratio) + " is at most 30; " + shape};
   }
   return {"newton", {}, "smooth and too wide for a Hessian: conjugate gradients need only products with rows; " + shape};
 }

@@ -80,7 +80,7 @@ struct Dasvrda {
           batch_table<Options>("Step size; auto: 1/((1 + γ(m+1)/b) L̄), the theory's, at least 1/(2 L(b)).",
                                "Rows of a minibatch; auto: b* = √n + n/√κ.", true, true)
               .number("gamma", "γ", &Options::gamma, above(1), "Outer momentum; auto: γ* = (3 + √(9 + 8b/(m+1)))/2.")
-              .choice("restart", &Options::restart, {"adaptive", "fixed"},
+              .choice("outerRestart", &Options::restart, {"adaptive", "fixed"},
                       "Restart of the outer momentum: by the gradient test, or after S stages.")
               .integer("stages", "S", &Options::stages, at_least(1),
                        "Stages between fixed restarts; auto: the least with a bound of one half, from λ2.");
@@ -117,7 +117,7 @@ struct Dasvrda {
   };
   static std::string refuse(const FiniteSum& f, const Options& options) {
     if (options.restart == Restart::Fixed && !options.stages && !(f.strong() > 0))
-      return "the number of stages between fixed restarts comes from l2 above 0; give stages, or use restart: 'adaptive'";
+      return "the number of stages between fixed restarts comes from l2 above 0; give stages, or use outerRestart: 'adaptive'";
     return no_smoothness(f);
   }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {

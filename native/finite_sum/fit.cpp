@@ -35,7 +35,7 @@ std::vector<double> normalised(const double* weights, int64_t n) {
   double total = 0;
   for (int64_t i = 0; i < n; ++i) {
     if (!(weights[i] >= 0 && std::isfinite(weights[i])))
-      throw Error(ErrorCode::InvalidData, "sample weight of row " + std::to_string(i) + " is " + text(weights[i]) +
+      throw Error(ErrorCode::InvalidData, "sample weight of row " + std::to_string(i) + " is " + number_text(weights[i]) +
                                               "; expected a finite number of at least 0.");
     total += weights[i];
   }
@@ -163,7 +163,7 @@ LinearFit::LinearFit(const LinearFitRequest& request) : request_(request) {
     throw Error(ErrorCode::InvalidOption, "a path runs down from the largest l1 that leaves any weight, but l1 is 0; give l1 above 0 (with "
                                           "l2 for its share in an elastic net).");
   if (request.path > 0 && !(request.pathRatio > 0 && request.pathRatio < 1))
-    throw Error(ErrorCode::InvalidOption, "pathRatio is " + text(request.pathRatio) + "; expected a number between 0 and 1.");
+    throw Error(ErrorCode::InvalidOption, "pathRatio is " + number_text(request.pathRatio) + "; expected a number between 0 and 1.");
   if (request.path > 0 && (!request.checkpoint.empty() || !request.resume.empty()))
     throw Error(ErrorCode::InvalidOption, "checkpoints belong to single fits; a path keeps none.");
   if (request.algorithm != kAutoAlgorithm)

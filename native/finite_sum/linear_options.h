@@ -40,7 +40,7 @@ struct LinearRunOptions {
   Auto<int64_t> steps;
   Auto<double> passes;
   Auto<double> seconds;
-  Auto<double> target;
+  Auto<double> targetObjective;
   double tolerance = 1e-6;
   double gap = 0;
   Auto<int64_t> traceEvery;
@@ -57,7 +57,7 @@ struct LinearRunOptions {
                     "Budget in data passes: example gradients evaluated divided by n; auto: 20000 when there"
                     " is no other budget.")
             .number("seconds", "", &LinearRunOptions::seconds, above(0), "Budget in seconds of solving; auto: none.")
-            .number("target", "", &LinearRunOptions::target, {}, "Stop once the objective is at or below this; auto: never.")
+            .number("targetObjective", "", &LinearRunOptions::targetObjective, {}, "Stop once the objective is at or below this; auto: never.")
             .number("tolerance", "", &LinearRunOptions::tolerance, at_least(0),
                     "Stop once the duality gap is at most this fraction of the objective; 0: never.")
             .number("gap", "", &LinearRunOptions::gap, at_least(0), "Stop once the duality gap is at most this; 0: never.")
@@ -77,7 +77,7 @@ struct LinearRunOptions {
     options.passes = passes;
     if (!steps && !passes && !seconds) options.passes = 20000;
     options.seconds = seconds;
-    options.target = target;
+    options.targetObjective = targetObjective;
     options.traceEvery = traceEvery;
     options.seed = seed;
     options.threads = threads;

@@ -109,7 +109,7 @@ OptionTable<O> batch_table(const char* stepDoc, const char* minibatchDoc, bool i
   return table;
 }
 
-inline std::string text(double value) { return format_option(value); }
+inline std::string number_text(double value) { return format_option(value); }
 
 /// b as asked for, checked against n, or `automatic` with its reason.
 inline int64_t choose_minibatch(const FiniteSum& f, const Auto<int64_t>& asked, double automatic, const std::string& why,

@@ -277,7 +277,18 @@ struct Qning {
   /// The envelope at the anchor `x`: inner steps from the last iterate until the prox is known well enough.
   static void evaluate(State& s, FiniteSum& f, const Vector& x, Vector& w, Vector& gradient, double& envelope) {
     *s.inner.anchor = x;
-    s.inner.step(f);
+    for (int inner = 0; inner < 10; ++inner) {
+      w = s.inner.weights();
+      s.inner.step(f);
+      const Vector& next = s.inner.weights();
+      double moved = 0, distance = 0;
+      for (size_t j = 0; j < w.size(); ++j) {
+        moved += (next[j] - w[j]) * (next[j] - w[j]);
+        distance += (x[j] - next[j]) * (x[j] - next[j]);
+      }
+      // The gradient κ (x − w) is known to a tenth once the last inner step moved w by a tenth of it.
+      if (moved <= 0.01 * distance) break;
+    }
     w = s.inner.weights();
     const Pass* pass = s.inner.solver->pass();
     if (!pass) {
@@ -322,7 +333,12 @@ struct Qning {
       if (halving == 5) eta = 0;
       for (size_t j = 0; j < x.size(); ++j) x[j] = s.anchor[j] - eta * move[j] - (1 - eta) * s.gradient[j] / s.kappa;
       evaluate(s, f, x, w, gradient, envelope);
-      if (envelope <= wanted || halving == 5) break;
+      if (envelope <= wanted) break;
+      if (halving == 5) {  // the memory has misled: it starts anew
+        s.moves.clear();
+        s.changes.clear();
+        break;
+      }
       eta /= 2;
     }
     Vector moved(x.size()), changed(x.size());

@@ -13,6 +13,7 @@
 #include "native/napi/convert.h"
 #include "native/napi/failure.h"
 #include "native/napi/job.h"
+#include "native/napi/linear.h"
 #include "native/napi/node_addon.h"
 
 namespace meanfield {
@@ -169,6 +170,10 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("fitMeanField", Napi::Function::New<fit_mean_field>(env, "fitMeanField"));
   exports.Set("fitManyMeanField", Napi::Function::New<fit_many_mean_field>(env, "fitManyMeanField"));
   exports.Set("predictMeanField", Napi::Function::New<predict_mean_field_job>(env, "predictMeanField"));
+  exports.Set("fitLinear", Napi::Function::New<fit_linear>(env, "fitLinear"));
+  exports.Set("predictLinear", Napi::Function::New<predict_linear_job>(env, "predictLinear"));
+  exports.Set("readLibsvm", Napi::Function::New<read_libsvm_job>(env, "readLibsvm"));
+  exports.Set("libsvmArrays", Napi::Function::New<libsvm_arrays>(env, "libsvmArrays"));
   exports.Set("rightSingularVectors", Napi::Function::New<right_singular_vectors_call>(env, "rightSingularVectors"));
   return exports;
 }
