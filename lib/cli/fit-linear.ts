@@ -164,7 +164,7 @@ async function load(
   seed: number,
   threads: unknown,
 ): Promise<{ train: LinearData; test?: LinearData }> {
-  const { Dataset, readLibsvm, readNpy } = await import('../data')
+  const { asFeatures, asTargets, Dataset, readLibsvm, readNpy } = await import('../data')
   const { data, target, targets, test, testTargets, holdout, dtype } = options
   const sparse = (path: string, columns?: number) =>
     readLibsvm(path, {
@@ -175,11 +175,17 @@ async function load(
   if (/\.npy$/i.test(data)) {
     if (targets === undefined) throw new UsageError('an NPY file has no targets; say --targets FILE.')
     const pair = async (features: string, labels: string): Promise<LinearRows> => {
-      const x = await readNpy(features)
-      const y = await readNpy(labels)
-      const [rows, columns] = [x.shape[0] as number, x.shape[1] ?? 1]
-      const values = dtype === 'f32' ? Float32Array.from(x.data) : x.data
-      return { values, rows, columns, targets: Float64Array.from(y.data) }
+      const x = asFeatures(await readNpy(features), features)
+      const y = asTargets(await readNpy(labels), labels)
+      const read = x.features as Float64Array
+      const type = dtype === 'f32' ? Float32Array : Float64Array
+      const values = read instanceof type ? read : new type(read)
+      return {
+        values,
+        rows: values.length / x.columns,
+        columns: x.columns,
+        targets: Float64Array.from(y.targets as Float64Array),
+      }
     }
     const train = await pair(data, targets)
     if (test === undefined) return { train }

@@ -15,10 +15,10 @@ export {
   teacherStudent,
 } from './generators'
 export type { Task } from './labels'
-export { type LibsvmOptions, type LibsvmRows, type LinearRows, type NpyArray, readLibsvm, readNpy } from './linear-rows'
+export { type LibsvmOptions, type LibsvmRows, type LinearRows, readLibsvm } from './linear-rows'
 export type { Dtype } from './options'
 export { readIdx } from './readers/idx'
-export type { NdArray } from './readers/nd-array'
+export { asFeatures, asTargets, type NdArray } from './readers/nd-array'
 export { readNpy } from './readers/npy'
 export { readNpz } from './readers/npz'
 export type { SplitOptions } from './split'

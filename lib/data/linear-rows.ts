@@ -1,6 +1,5 @@
-/** Rows for linear models beside Dataset: dense or sparse typed arrays, LIBSVM files, NPY files. */
-import { readFile } from 'node:fs/promises'
-import { binding, fromNative, InvalidDataError, type NativeHandle } from '../native'
+/** Rows for linear models beside Dataset: dense or sparse typed arrays, LIBSVM files. */
+import { binding, fromNative, type NativeHandle } from '../native'
 
 /** Rows × columns numbers with targets; nothing is copied. */
 export interface LinearRows {
@@ -49,59 +48,4 @@ export async function readLibsvm(path: string, { signal, ...options }: LibsvmOpt
   } catch (error) {
     throw fromNative(error)
   }
-}
-
-export interface NpyArray {
-  data: Float64Array | Float32Array
-  shape: number[]
-}
-
-const readers = {
-  f8: (buffer: ArrayBuffer) => new Float64Array(buffer),
-  f4: (buffer: ArrayBuffer) => new Float32Array(buffer),
-  i8: (buffer: ArrayBuffer) => Float64Array.from(new BigInt64Array(buffer), Number),
-  i4: (buffer: ArrayBuffer) => Float64Array.from(new Int32Array(buffer)),
-  i2: (buffer: ArrayBuffer) => Float64Array.from(new Int16Array(buffer)),
-  i1: (buffer: ArrayBuffer) => Float64Array.from(new Int8Array(buffer)),
-  u1: (buffer: ArrayBuffer) => Float64Array.from(new Uint8Array(buffer)),
-}
-
-/**
- * Reads a NumPy file of numbers: little-endian, C order, one or two dimensions. float64 and float32 stay what they are,
- * integers become float64.
- *
- * @throws InvalidDataError that names the file and what is wrong with it
- */
-export async function readNpy(path: string): Promise<NpyArray> {
-  const bytes = await readFile(path).catch((error: Error) => {
-    throw new InvalidDataError(`'${path}' could not be read: ${error.message}.`, { path })
-  })
-  const refuse = (what: string): never => {
-    throw new InvalidDataError(`'${path}' ${what}.`, { path })
-  }
-  if (bytes.length < 12 || bytes.toString('latin1', 0, 6) !== '\x93NUMPY') refuse('is not an NPY file')
-  const wide = (bytes[6] as number) >= 2
-  const start = wide ? 12 : 10
-  const end = start + (wide ? bytes.readUInt32LE(8) : bytes.readUInt16LE(8))
-  const header = bytes.toString('latin1', start, end)
-  const type = /'descr':\s*'([<|]?)([a-z]\d+)'/.exec(header)
-  const shape = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1]
-  const reader = type && readers[type[2] as keyof typeof readers]
-  if (!reader || shape === undefined)
-    return refuse(`holds ${/'descr':\s*([^,]*)/.exec(header)?.[1] ?? 'nothing known'}; expected little-endian numbers`)
-  if (/'fortran_order':\s*True/.test(header)) refuse('is in Fortran order; save it with numpy.ascontiguousarray')
-  const sizes = shape
-    .split(',')
-    .filter((part) => part.trim() !== '')
-    .map(Number)
-  if (sizes.length < 1 || sizes.length > 2) refuse(`has ${sizes.length} dimensions; expected one or two`)
-  const count = sizes.reduce((product, size) => product * size, 1)
-  const width = Number((type as RegExpExecArray)[2]?.slice(1))
-  if (bytes.length - end !== count * width)
-    refuse(`holds ${bytes.length - end} bytes of numbers; its header promises ${count * width}`)
-  // Headers are padded to 64 bytes, but the pool of readFile need not be aligned.
-  const at = bytes.byteOffset + end
-  const data = at % 8 === 0 && width === 8 ? new Float64Array(bytes.buffer, at, count) : undefined
-  if (data && (type as RegExpExecArray)[2] === 'f8') return { data, shape: sizes }
-  return { data: reader(bytes.buffer.slice(at, at + count * width) as ArrayBuffer), shape: sizes }
 }

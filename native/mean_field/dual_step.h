@@ -28,7 +28,7 @@ inline double dual_step(const Loss& loss, double a, double current, double c, do
       }
       return -y / (1 + std::exp(-(low + high) / 2));
     }
-    case LossKind::Softmax: break;
+    default: break;  // softmax below; the others do not train mean-field networks
   }
   return current;
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Dataset, gaussian, LinearModel, type LinearRows, readLibsvm, readNpy } from '../../../lib'
+import { Dataset, gaussian, LinearModel, type LinearRows, readLibsvm } from '../../../lib'
 import { binding, catalogue } from '../../../lib/native'
 
 const folder = mkdtempSync(join(tmpdir(), 'linear-'))
@@ -89,16 +89,7 @@ describe('LinearModel', () => {
     }
   })
 
-  test('NPY files, sample and class weights, warm start, path, abort', async () => {
-    const npy = join(folder, 'x.npy')
-    const header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }"
-    const head = Buffer.concat([
-      Buffer.from('\x93NUMPY\x01\x00', 'latin1'),
-      Buffer.from([118, 0]),
-      Buffer.from(header.padEnd(117) + '\n'),
-    ])
-    writeFileSync(npy, Buffer.concat([head, Buffer.from(new Float64Array([1, 2, 3, 4, 5, 6.5]).buffer)]))
-    expect(await readNpy(npy)).toEqual({ data: new Float64Array([1, 2, 3, 4, 5, 6.5]), shape: [2, 3] })
+  test('class weights, warm start, path, abort', async () => {
     const train = await real('breast-cancer.csv', 'label')
     const model = new LinearModel({ l1: 1e-2, scale: 'standard' })
     const fit = await model.fit(train, { path: 8, tolerance: 1e-8, classWeights: 'balanced' })
