@@ -1,8 +1,9 @@
 // npm run bench: whole steps of `langevin` beside the processor's multiply-add peak, sgemm of OpenBLAS and the peers that
 // are installed; and many small fits. Prints the tables and writes them into bench/RESULTS.md.
 //
-//   npm run bench -- [--n 2000,20000] [--d 10,100,784] [--m 1000,10000] [--threads 1,2] [--seconds 0.5] [--peers numpy,torch]
+//   npm run bench -- [--n 2000,20000] [--d 10,100,784] [--m 1000,10000] [--threads 1,2] [--seconds 0.5] [--peers numpy,torch] [--cpu]
 //
+// --cpu takes seconds of the processor instead of the wall: for one thread on a machine that others use too.
 // PyTorch and NumPy are those of `MEANFIELD_BENCH_PYTHON` (default python3). Sizes whose arrays no peer could hold are
 // measured alone. Each size is one run of ours, the peers, and ours again; the ratio is to the mean of the two.
 import { spawnSync } from 'node:child_process'
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '0.5' },
     peers: { type: 'string', default: 'numpy,torch,torch-autograd' },
+    cpu: { type: 'boolean', default: false },
     section: { type: 'string', default: 'steps' },
   },
 })
@@ -73,7 +75,19 @@ function measure(bench, peers, threads) {
     ]),
     row(Array.from({ length: 7 + peers.length }, () => '---')),
   ]
-  const arguments_ = (n, d, m) => ['--n', n, '--d', d, '--m', m, '--threads', threads, '--seconds', values.seconds]
+  const arguments_ = (n, d, m) => [
+    '--n',
+    n,
+    '--d',
+    d,
+    '--m',
+    m,
+    '--threads',
+    threads,
+    '--seconds',
+    values.seconds,
+    ...(values.cpu ? ['--cpu'] : []),
+  ]
   for (const n of list(values.n))
     for (const d of list(values.d))
       for (const m of list(values.m)) {

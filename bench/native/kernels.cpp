@@ -2,8 +2,9 @@
 // one core measured in the same program.
 //
 //   meanfield_bench [--isa avx512] [--threads 1] [--n 2000] [--d 100] [--m 1000] [--activation tanh] [--bounded]
-//                   [--k 1] [--mode step] [--repeats 1] [--seconds 0.5] [--json]
+//                   [--k 1] [--mode step] [--repeats 1] [--seconds 0.5] [--json] [--cpu]
 //
+// With --cpu, seconds are those of the processor: for one thread on a machine that others use too.
 // Modes: step (outputs, weights and update in one call), split (in two), inner (`repeats` updates with frozen weights).
 // Without --n, --d or --m, that dimension runs over its list. A line: steps a second and GFLOP/s counting 4·n·M·d a
 // step, medians of single calls; percent of `threads` times the peak; cycles of a core for a pair of row and particle.
@@ -14,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,7 +26,13 @@ using namespace meanfield;
 
 namespace {
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+bool cpuTime = false;
+
+/// Seconds: of the wall, or of all processors that worked for this process.
+double now() {
+  if (cpuTime) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 double median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
@@ -66,6 +74,10 @@ Options parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
+    if (name == "--cpu") {
+      cpuTime = true;
+      continue;
+    }
     if (name == "--json") {
       options.json = true;
       continue;

@@ -19,9 +19,10 @@ constexpr double kSerialFlops = 2e6;
 constexpr int64_t kKeptBytes = 16 << 20;
 /// Activations kept within a step when they do not fit the second-level cache, unless one group of rows needs more.
 constexpr int64_t kStepBytes = 32 << 20;
-/// Neurons of fewer inputs are computed twice rather than fetched from beyond the second-level cache: 8 bytes cost
-/// about two cycles there, s and σ(s) cost 1 + inputs/32.
-constexpr int64_t kFetchInputs = 24;
+/// Where a group needs more, neurons of fewer inputs are computed twice: keeping them would be faster still (8 bytes a
+/// neuron and row from beyond the cache cost 0.3 cycles, s and σ(s) cost 0.6 + inputs/32), but the memory would be that of
+/// many times the particles.
+constexpr int64_t kNarrowInputs = 24;
 constexpr int64_t kMostChunkRows = 2048;
 
 int64_t second_level_cache() {
@@ -52,7 +53,7 @@ int64_t CpuNetwork::step_rows(int64_t rows) const {
   const auto groups = [&](int64_t most) { return most / group * group; };
   const bool resident = 8 * shape_.parameters() * lanes <= cache / 2;  // Θ and G
   if (resident && groups(cache / 2 / (4 * lanes)) > 0) return groups(cache / 2 / (4 * lanes));
-  if (shape_.inputs < kFetchInputs) return 0;
+  if (shape_.inputs < kNarrowInputs && 4 * group * map_.lanes() > kStepBytes) return 0;
   const int64_t kept = kStepBytes / (4 * map_.lanes()), data = cache / 2 / (4 * shape_.inputs);
   return std::max(group, groups(std::min(kept, data)));
 }
