@@ -31,12 +31,13 @@ RightSingular right_singular_vectors(const MatrixView<const float>& matrix, int6
   return result;
 }
 
-double second_moment_norm(const MatrixView<const float>& matrix, bool bias) {
+double second_moment_norm(const MatrixView<const float>& matrix, bool bias, const CancelToken* cancel) {
   const int64_t d = matrix.cols, size = d + (bias ? 1 : 0);
   std::vector<double> v(static_cast<size_t>(size), 1 / std::sqrt(static_cast<double>(size))), next(v.size());
   double eigen = 0;
   for (int iteration = 0; iteration < 200; ++iteration) {
     std::fill(next.begin(), next.end(), 0.0);
+    if (cancel) cancel->check();
     for (int64_t i = 0; i < matrix.rows; ++i) {
       const float* x = matrix.row(i);
       double product = bias ? v.back() : 0;

@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "native/core/cancel.h"
 #include "native/core/views.h"
 
 namespace meanfield {
@@ -16,6 +17,7 @@ RightSingular right_singular_vectors(const MatrixView<const float>& matrix, int6
 
 /// Largest eigenvalue of (1/n) [X 1]ᵀ[X 1] (without the column of ones when `bias` is false), by power iteration to a
 /// relative change of 1e-6, started from the vector of ones; never above the trace, never below the Rayleigh quotient.
-double second_moment_norm(const MatrixView<const float>& matrix, bool bias);
+/// Throws Cancelled once `cancel` is raised.
+double second_moment_norm(const MatrixView<const float>& matrix, bool bias, const CancelToken* cancel = nullptr);
 
 }  // namespace meanfield

@@ -81,18 +81,17 @@ class Loop {
     if (!plan_.resume.empty()) resume();
     // At once, so that a place that cannot be written to is found before the work and not after it.
     if (!plan_.checkpoint.empty()) save();
+    // The row that closes the trace is not in the checkpoint: continued with a larger budget, the run has no such row.
+    std::vector<double> closing;
     try {
       stop_ = advance();
+      if (stop_ != "cancelled" && lastRecorded_ != method_.steps()) closing = measured_row();
     } catch (const Error& error) {
       if (error.code() != ErrorCode::Cancelled) throw;
       stop_ = "cancelled";
     }
     method_.interrupt_with(nullptr);
-    // Measured after cancellation too, when nothing was ever recorded: a result always has an objective.
-    if (lastRecorded_ < 0) record();
-    // The row that closes the trace is not in the checkpoint: continued with a larger budget, the run has no such row.
-    std::vector<double> closing;
-    if (stop_ != "cancelled" && lastRecorded_ != method_.steps()) closing = measured_row();
+    if (lastRecorded_ < 0) cancel_.check();  // not even the start has been measured: there is nothing to give back
     if (!plan_.checkpoint.empty()) save();
     trace_.values.insert(trace_.values.end(), closing.begin(), closing.end());
     RunRecord result;
@@ -109,10 +108,10 @@ class Loop {
   double elapsed() const { return secondsBefore_ + seconds_since(start_); }
 
   std::string advance() {
-    bool guarded = true;  // how long the first step takes is not known
+    bool slow = true;  // how long the first step takes is not known
     for (;;) {
       if (cancel_.cancelled()) return "cancelled";
-      method_.interrupt_with(guarded ? &cancel_ : nullptr);
+      method_.interrupt_with(&cancel_);
       if (lastVisited_ != method_.steps()) {
         snapshot_if_due();
         if (trace_.due(method_.steps())) {
@@ -129,13 +128,14 @@ class Loop {
         return "budget";
       if (!plan_.checkpoint.empty() && seconds_since(lastCheckpoint_) >= options_.checkpointSeconds) save();
       const Clock::time_point before = Clock::now();
-      step(guarded);
-      guarded = seconds_since(before) > kGuardedSeconds;
+      step(slow || method_.long_step());
+      slow = seconds_since(before) > kGuardedSeconds;
     }
   }
 
   void step(bool guarded) {
     if (!guarded) {
+      method_.interrupt_with(nullptr);
       method_.step();
     } else {
       Writer copy;

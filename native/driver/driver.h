@@ -33,6 +33,9 @@ class Method {
   virtual ~Method() = default;
   /// One step. May throw Cancelled half-way when interruptible; the state is then restored by load().
   virtual void step() = 0;
+  /// True when the next step may take far longer than the last one did, as where a full gradient is due between
+  /// stochastic ones: the driver then prepares for an interruption in its middle.
+  virtual bool long_step() const { return false; }
   virtual int64_t steps() const = 0;
   virtual double passes() const = 0;
   /// Mean loss that the last step started from; not finite once the iterate has exploded.
@@ -78,7 +81,8 @@ struct RunRecord {
   Measurement last;  // of the final iterate; on cancellation of the last trace point
 };
 
-/// Steps `method` until a budget is used up, a stop rule holds or `cancel` is raised. Throws Diverged, Checkpoint.
+/// Steps `method` until a budget is used up, a stop rule holds or `cancel` is raised. Throws Diverged, Checkpoint, and
+/// Cancelled when that was before the start had been measured: later, there is always a result.
 RunRecord drive(Method& method, const RunPlan& plan, const CancelToken& cancel,
                 const std::function<void(const double* row)>& onPoint);
 

@@ -36,6 +36,11 @@ struct ParticleAlgorithm {
   static double penalty(S&, Problem& problem, const Network& shown) {
     return problem.ridge == 0 ? 0 : problem.ridge * shown.second_moment();
   }
+  /// True where the next step may take far longer than the last; see Method.
+  template <class S, class O>
+  static bool long_step(const S&, const O&) {
+    return false;
+  }
   /// The particles that are returned: the last.
   template <class S>
   static std::vector<float> particles(const S&, const Problem& problem) {

@@ -17,8 +17,12 @@ constexpr int64_t kTreeDimension = 10;
 constexpr int64_t kLeaf = 24;
 constexpr int64_t kQueryBlock = 32, kPointBlock = 256;
 
+bool stopped(const CancelToken* cancel) { return cancel && cancel->cancelled(); }
+
+/// Tasks that take long look at the token themselves, and return when it is raised.
 void run(ThreadPool& pool, int64_t count, const std::function<void(int64_t, int)>& task, const CancelToken* cancel) {
-  if (!pool.run(count, task, cancel)) throw Error(ErrorCode::Cancelled, "the certificate was cancelled.");
+  pool.run(count, task, cancel);
+  if (stopped(cancel)) throw Error(ErrorCode::Cancelled, "the certificate was cancelled.");
 }
 
 double square_distance(const float* a, const float* b, int64_t dimension) {
@@ -178,6 +182,7 @@ std::vector<double> log_neighbour_distances(Points points, Points queries, const
     const int64_t first = block * kQueryBlock, count = std::min(kQueryBlock, queries.count - first);
     std::vector<Smallest> nearest(static_cast<size_t>(count), Smallest(neighbours));
     for (int64_t from = 0; from < points.count; from += kPointBlock) {
+      if (stopped(cancel)) return;
       const int64_t to = std::min(points.count, from + kPointBlock);
       for (int64_t q = 0; q < count; ++q)
         for (int64_t r = from; r < to; ++r)
@@ -229,6 +234,7 @@ std::vector<double> mixture_log_density(Points centres, double variance, Points 
     const int64_t first = block * kQueryBlock, count = std::min(kQueryBlock, queries.count - first);
     std::vector<double> top(static_cast<size_t>(count), -kInfinity), sum(static_cast<size_t>(count), 0.0);
     for (int64_t from = 0; from < centres.count; from += kPointBlock) {
+      if (stopped(cancel)) return;
       const int64_t to = std::min(centres.count, from + kPointBlock);
       for (int64_t q = 0; q < count; ++q) {
         double& best = top[static_cast<size_t>(q)];

@@ -38,13 +38,15 @@ NetworkShape network_shape(const NetworkOptions& model, int64_t features, double
   return {model.particles, features + (model.bias ? 1 : 0), model.neuron(scale), threads};
 }
 
-void check_finite(const MatrixView<const float>& x, const std::string& name) {
-  for (int64_t i = 0; i < x.rows; ++i)
+void check_finite(const MatrixView<const float>& x, const std::string& name, const CancelToken& cancel) {
+  for (int64_t i = 0; i < x.rows; ++i) {
+    cancel.check();
     for (int64_t j = 0; j < x.cols; ++j)
       if (!std::isfinite(x(i, j)))
         throw Error(ErrorCode::InvalidData, name + " features: row " + std::to_string(i) + ", column " +
                                                 std::to_string(j) + " is " + format_option(static_cast<double>(x(i, j))) +
                                                 "; expected finite numbers. Drop or impute the row first.");
+  }
 }
 
 void check_shape(const Table& table, const Loss& loss, int outputs, const std::string& name) {
@@ -112,17 +114,19 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
   choose_backend(request.backend, request.isa);
 }
 
-DataConstants MeanFieldFit::measure_data() const {
+DataConstants MeanFieldFit::measure_data(const CancelToken& cancel) const {
   const MatrixView<const float>& x = request_.train.features;
   DataConstants constants;
-  for (int64_t i = 0; i < x.rows; ++i)
+  for (int64_t i = 0; i < x.rows; ++i) {
+    cancel.check();
     for (int64_t j = 0; j < x.cols; ++j) constants.meanSquare += static_cast<double>(x(i, j)) * x(i, j);
+  }
   constants.meanSquare = constants.meanSquare / static_cast<double>(x.rows) + (model_.bias ? 1 : 0);
   // At most 4096 rows, evenly spread: the largest eigenvalue of a sample of that size is close, and the cost bounded.
   constexpr int64_t kRows = 4096;
   const int64_t every = (x.rows + kRows - 1) / kRows;
   const MatrixView<const float> sample(x.data, (x.rows + every - 1) / every, x.cols, x.stride * every);
-  constants.largestEigen = second_moment_norm(sample, model_.bias);
+  constants.largestEigen = second_moment_norm(sample, model_.bias, &cancel);
   return constants;
 }
 
@@ -151,10 +155,10 @@ std::string MeanFieldFit::identity() const {
 
 FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(const double*)>& onPoint) {
   const Clock::time_point start = Clock::now();
-  check_finite(request_.train.features, "training");
+  check_finite(request_.train.features, "training", cancel);
   loss_.check_targets(request_.train.targets, request_.train.features.rows, static_cast<int>(model_.outputs));
   if (request_.hasValidation) {
-    check_finite(request_.validation.features, "validation");
+    check_finite(request_.validation.features, "validation", cancel);
     loss_.check_targets(request_.validation.targets, request_.validation.features.rows, static_cast<int>(model_.outputs));
   }
 
@@ -163,7 +167,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     if (automatic) result.chosen.push_back({name, choice.value, choice.why});
     return choice.value;
   };
-  const DataConstants data = measure_data();
+  const DataConstants data = measure_data(cancel);
   const double scale =
       scaleFromAlgorithm_ ? choose("outputScale", true, {*model_.outputScale, "the largest output weight that " + algorithmName_ + " can reach"})
                           : choose("outputScale", !model_.outputScale, output_scale(model_));
@@ -198,6 +202,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
                         choose("initialEntropy", !model_.initialEntropy,
                                {model_.initialEntropy.value_or(100 * model_.entropy), "100 times the entropy"}),
                         model_.annealingSteps, model_.annealRidge};
+  problem.interrupt_with(&cancel);
   if (request_.initial)
     problem.write_particles(request_.initial);
   else
@@ -235,10 +240,18 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   if (!plan.checkpoint.empty() || !plan.resume.empty()) plan.identity = identity();
   RunRecord record = drive(*method, plan, cancel, onPoint);
 
+  method->interrupt_with(&cancel);
+  const std::vector<float> present = method->particles();
   result.particles = method->result();
-  if (result.particles != method->particles()) {  // the output rule chose an earlier iterate
+  if (result.particles != present) {  // the output rule chose an earlier iterate
     problem.write_particles(result.particles.data());
-    record.last = method->measure();
+    try {
+      record.last = method->measure();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::Cancelled) throw;
+      record.stop = "cancelled";
+      result.particles = present;
+    }
   }
   result.parameters = shape.parameters();
   result.trace = std::move(record.trace);
@@ -287,7 +300,7 @@ int64_t predict_outputs(const PredictRequest& request) {
 void predict_mean_field(const PredictRequest& request, const CancelToken& cancel, float* out) {
   const int64_t k = predict_outputs(request);
   if (request.features.rows == 0) return;
-  check_finite(request.features, "prediction");
+  check_finite(request.features, "prediction", cancel);
   const NetworkOptions model = NetworkOptions::table().parse("mean-field", request.model);
   const Auto<int64_t> threads = request.threads > 0 ? Auto<int64_t>(request.threads) : std::nullopt;
   Network network(choose_backend(request.backend, request.isa),

@@ -96,11 +96,11 @@ class MeanFieldFit {
   /// Throws InvalidOption or InvalidData at once. `algorithm` must outlive the fit.
   MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& algorithm);
   /// Blocks until done. `onPoint` gets each new trace row, on this same thread. Cancelling ends with stop = "cancelled" and
-  /// the particles of the last completed step.
+  /// the particles of the last completed step; throws Cancelled when not even the start had been measured.
   FitResult run(const CancelToken& cancel, const std::function<void(const double* row)>& onPoint);
 
  private:
-  DataConstants measure_data() const;
+  DataConstants measure_data(const CancelToken& cancel) const;
   std::string identity() const;
   std::vector<float> sampled_particles() const;
 

@@ -46,6 +46,7 @@ class MeanFieldMethod : public ParticleMethod {
     problem_.anneal(steps());
     passes_ += A::step(state_, problem_, options_, step_).passes;
   }
+  bool long_step() const override { return A::long_step(state_, options_); }
   int64_t steps() const override { return state_.steps; }
   double passes() const override { return passes_; }
   double last_loss() const override { return state_.lastLoss; }

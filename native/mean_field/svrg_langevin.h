@@ -117,6 +117,8 @@ struct SvrgLangevin : ParticleAlgorithm {
     return {full ? 1 : 2 * static_cast<double>(batch.count) / static_cast<double>(n)};
   }
 
+  /// A full gradient is due.
+  static bool long_step(const State& state, const Options& options) { return state.steps % *options.anchorInterval == 0; }
 };
 
 }  // namespace meanfield

@@ -192,7 +192,9 @@ void serve(napi_env rawEnv, napi_value, void* context, void*) {
   try {
     const napi_value thrown = flush(env, *job, rows);
     if (finished) settle(env, job);
-    if (thrown) napi_throw(env, thrown);  // for Node to report
+    // As an uncaught exception, which ends the process unless somebody handles it: Node would only warn of one that is
+    // thrown out of here.
+    if (thrown) napi_fatal_exception(env, thrown);
   } catch (...) {
     // Nothing can be told to an environment that refuses to make an array or settle a promise: it is being terminated.
   }

@@ -30,6 +30,7 @@ class Walk : public Method {
   std::function<void(int64_t, const CancelToken*)> halfway = [](int64_t, const CancelToken*) {};
   std::function<void(int64_t, const CancelToken*)> measuring = [](int64_t, const CancelToken*) {};
   double enough = 0;
+  int64_t longStep = 0;
   int64_t done = 0;
   int64_t measured = 0;
 
@@ -41,6 +42,7 @@ class Walk : public Method {
     lastLoss_ = objective(done);
     ++done;
   }
+  bool long_step() const override { return done + 1 == longStep; }
   int64_t steps() const override { return done; }
   double passes() const override { return 2.5 * static_cast<double>(done); }
   double last_loss() const override { return lastLoss_; }
@@ -250,24 +252,55 @@ TEST_CASE("driver: divergence names step, step size and remedy") {
   CHECK(message(from(12, 1900)).empty());  // less than a thousandfold of (|start| + 1)
 }
 
-TEST_CASE("driver: raised before the start, the token still gives a result with an objective") {
-  CancelToken raised;
+TEST_CASE("driver: cancelled before the start has been measured there is no result, but a checkpoint of the start") {
+  File file;
+  CancelToken raised, halfway;
   raised.cancel();
+  Walk walk, slow;
+  RunPlan some = plan({{"steps", 10.0}});
+  some.checkpoint = file.path;
+  CHECK_THROWS_WITH_AS(run(walk, some, raised), doctest::Contains("before it had a result"), Error);
+  CHECK(walk.measured == 0);
+  slow.measuring = [&](int64_t, const CancelToken* token) {
+    halfway.cancel();
+    token->check();
+  };
+  CHECK_THROWS_AS(run(slow, some, halfway), Error);
+  Walk resumed, whole;
+  some.resume = file.path;
+  some.checkpoint.clear();
+  const RunRecord record = run(resumed, some), expected = run(whole, plan({{"steps", 10.0}}));
+  CHECK(record.resumedFrom == 0);
+  CHECK(same_trace(record, expected));
+  // Divergence is judged by the objective of the start, whoever measured it.
+  Walk high;
+  high.objective = [](int64_t) { return 1e5; };
+  CHECK_NOTHROW(run(high, some));
+}
+
+TEST_CASE("driver: every measurement can be interrupted, that of the trace's last row too") {
+  CancelToken cancel;
   Walk walk;
-  const RunRecord record = run(walk, plan({{"steps", 10.0}}), raised);
+  walk.measuring = [&](int64_t step, const CancelToken* token) {
+    REQUIRE(token != nullptr);
+    if (step == 10) cancel.cancel();
+    token->check();
+  };
+  const RunRecord record = run(walk, plan({{"steps", 10.0}, {"traceEvery", 3.0}}), cancel);
   CHECK(record.stop == "cancelled");
-  CHECK(walk.done == 0);
-  CHECK(record.last.objective == 1);
-  CHECK(column(record, 0) == std::vector<double>{0});
+  CHECK(column(record, 0) == std::vector<double>{0, 3, 6, 9});
+  CHECK(record.last.objective == 0.1);  // of the last row
+  CHECK(walk.done == 10);
 }
 
 TEST_CASE("driver: interrupted in the middle of a step, the state is that of the last whole step") {
-  // The first step is always guarded; later ones when the step before took more than 10 ms.
-  for (int64_t at : {1, 5}) {
+  // Guarded are the first step, one after a step that took more than 10 ms, and one that the method calls long.
+  for (int64_t at : {1, 5, 8}) {
     Walk walk, twin;
+    walk.longStep = 8;
     CancelToken cancel;
     walk.halfway = [&](int64_t step, const CancelToken* token) {
-      if (at > 1 && step == at - 1) std::this_thread::sleep_for(std::chrono::milliseconds(12));
+      if (at == 5 && step == 4) std::this_thread::sleep_for(std::chrono::milliseconds(12));
       if (step != at) return;
       cancel.cancel();
       REQUIRE(token != nullptr);
@@ -294,7 +327,7 @@ TEST_CASE("driver: cancelled anywhere and resumed, the run is that which was nev
   const RunRecord expected = run(whole, full);
   for (bool measuring : {false, true})  // the token is raised half-way through a step, or through a measurement
     for (int64_t at = 0; at <= 40; ++at) {
-      if (measuring && at % 3 != 0 && at != 40) continue;
+      if (measuring && (at == 0 || (at % 3 != 0 && at != 40))) continue;
       File file;
       CancelToken cancel;
       Walk first;

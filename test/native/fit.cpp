@@ -160,6 +160,19 @@ TEST_CASE("fit: stopped after any step and resumed, with another number of threa
   }
 }
 
+TEST_CASE("fit: cancelled before its start has been measured, a fit has no result") {
+  const Data data(40, 3, "softmax");
+  CancelToken raised;
+  raised.cancel();
+  for (const MeanFieldAlgorithm& algorithm : mean_field_algorithms())
+    try {
+      run(request(data, algorithm.name, suited(algorithm, "softmax")), raised);
+      FAIL("a result came back");
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::Cancelled);
+    }
+}
+
 TEST_CASE("fit: a checkpoint is refused by other data, options, algorithm or seed, naming what differs") {
   const Data data(40, 3, "softmax");
   File file;
