@@ -255,8 +255,9 @@ export interface NativeBinding {
   /**
    * Starts a fit. `onPoints` gets trace rows (columns as in the catalogue) in batches, at most 20 times a second, latest
    * last; it is never called after the promise has settled. Bad requests throw at once with a `code`. A cancelled fit
-   * resolves with `stop: 'cancelled'` and the particles of the last completed step; it rejects with MEANFIELD_CANCELLED
-   * when not even its start had been measured.
+   * resolves with `stop: 'cancelled'` and the particles of the last completed step; `objective` is NaN when
+   * not even the start had been measured. Cancelled while its data are still being looked at, it rejects with
+   * MEANFIELD_CANCELLED.
    */
   fitMeanField(request: NativeFitRequest, onPoints?: (rows: Float64Array) => void): NativeJob<NativeFitResult>
   /**

@@ -66,6 +66,7 @@ class Loop {
       : method_(method), plan_(plan), options_(plan.options), cancel_(cancel), onPoint_(onPoint),
         trace_(method.columns().size()) {
     const bool otherBudget = options_.passes || options_.seconds;
+    for (double* value : numbers(last_)) *value = Measurement::kNone;  // nothing has been measured
     maxSteps_ = options_.steps ? *options_.steps
                                : otherBudget ? std::numeric_limits<int64_t>::max() : method.default_steps();
     if (options_.traceEvery) {
@@ -91,7 +92,6 @@ class Loop {
       stop_ = "cancelled";
     }
     method_.interrupt_with(nullptr);
-    if (lastRecorded_ < 0) cancel_.check();  // not even the start has been measured: there is nothing to give back
     if (!plan_.checkpoint.empty()) save();
     trace_.values.insert(trace_.values.end(), closing.begin(), closing.end());
     RunRecord result;

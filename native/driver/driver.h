@@ -78,11 +78,10 @@ struct RunRecord {
   std::string stop;
   double seconds = 0;
   int64_t resumedFrom = -1;
-  Measurement last;  // of the final iterate; on cancellation of the last trace point
+  Measurement last;  // of the final iterate; on cancellation of the last trace point, NaN when there is none
 };
 
-/// Steps `method` until a budget is used up, a stop rule holds or `cancel` is raised. Throws Diverged, Checkpoint, and
-/// Cancelled when that was before the start had been measured: later, there is always a result.
+/// Steps `method` until a budget is used up, a stop rule holds or `cancel` is raised. Throws Diverged, Checkpoint.
 RunRecord drive(Method& method, const RunPlan& plan, const CancelToken& cancel,
                 const std::function<void(const double* row)>& onPoint);
 

@@ -96,7 +96,8 @@ class MeanFieldFit {
   /// Throws InvalidOption or InvalidData at once. `algorithm` must outlive the fit.
   MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& algorithm);
   /// Blocks until done. `onPoint` gets each new trace row, on this same thread. Cancelling ends with stop = "cancelled" and
-  /// the particles of the last completed step; throws Cancelled when not even the start had been measured.
+  /// the particles of the last completed step, the objective NaN when not even the start had been measured; throws
+  /// Cancelled while the data are still being looked at.
   FitResult run(const CancelToken& cancel, const std::function<void(const double* row)>& onPoint);
 
  private:

@@ -252,28 +252,32 @@ TEST_CASE("driver: divergence names step, step size and remedy") {
   CHECK(message(from(12, 1900)).empty());  // less than a thousandfold of (|start| + 1)
 }
 
-TEST_CASE("driver: cancelled before the start has been measured there is no result, but a checkpoint of the start") {
+TEST_CASE("driver: cancelled before the start has been measured, a run ends at once, and can be continued") {
   File file;
-  CancelToken raised, halfway;
-  raised.cancel();
-  Walk walk, slow;
   RunPlan some = plan({{"steps", 10.0}});
   some.checkpoint = file.path;
-  CHECK_THROWS_WITH_AS(run(walk, some, raised), doctest::Contains("before it had a result"), Error);
-  CHECK(walk.measured == 0);
-  slow.measuring = [&](int64_t, const CancelToken* token) {
-    halfway.cancel();
-    token->check();
-  };
-  CHECK_THROWS_AS(run(slow, some, halfway), Error);
-  Walk resumed, whole;
-  some.resume = file.path;
+  for (bool measuring : {false, true}) {
+    CancelToken cancel;
+    Walk walk;
+    if (!measuring) cancel.cancel();
+    walk.measuring = [&](int64_t, const CancelToken* token) {
+      cancel.cancel();
+      token->check();
+    };
+    const RunRecord record = run(walk, some, cancel);
+    CHECK(record.stop == "cancelled");
+    CHECK(record.trace.empty());
+    CHECK(std::isnan(record.last.objective));
+    CHECK(walk.measured == (measuring ? 1 : 0));
+    CHECK(walk.done == 0);
+  }
   some.checkpoint.clear();
+  some.resume = file.path;
+  Walk resumed, whole, high;
   const RunRecord record = run(resumed, some), expected = run(whole, plan({{"steps", 10.0}}));
   CHECK(record.resumedFrom == 0);
   CHECK(same_trace(record, expected));
   // Divergence is judged by the objective of the start, whoever measured it.
-  Walk high;
   high.objective = [](int64_t) { return 1e5; };
   CHECK_NOTHROW(run(high, some));
 }

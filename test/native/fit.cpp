@@ -160,7 +160,7 @@ TEST_CASE("fit: stopped after any step and resumed, with another number of threa
   }
 }
 
-TEST_CASE("fit: cancelled before its start has been measured, a fit has no result") {
+TEST_CASE("fit: cancelled before its data have been looked at, a fit has no result") {
   const Data data(40, 3, "softmax");
   CancelToken raised;
   raised.cancel();
