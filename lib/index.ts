@@ -6,44 +6,42 @@
  * @packageDocumentation
  */
 export * from './data'
+export type { DataSpec, Executor, TrialControls, TrialOutcome, TrialSpec } from './executor'
 export {
   type AskedTrial,
+  type ChoiceParameter,
   defineExperiment,
   type ExperimentDefinition,
   type LoadedDefinition,
   loadDefinition,
+  type ModelFields,
   type Objective,
   type OptionDefinition,
+  type Parameter,
   type PruneDefinition,
+  type RangeParameter,
+  type ResolvedDefinition,
   type ResumeSwitches,
   type RunDefinition,
   type RunStudyOptions,
   runStudy,
+  type SamplerName,
+  type Space,
   Study,
   type StudyOptions,
   type StudyProgress,
   type StudySummary,
   type ToldResult,
+  type TrialField,
 } from './experiment'
-export type {
-  DualAveragingOptions,
-  LangevinOptions,
-  LinearAlgorithm,
-  LinearAlgorithmName,
-  LinearOptions,
-  LinearRunOptions,
-  LinearTracePoint,
-  MeanFieldAlgorithm,
-  MeanFieldAlgorithmName,
-  MeanFieldOptions,
-  RunOptions,
-  TracePoint,
-} from './generated/catalogue'
+export type * from './generated/catalogue'
 export * from './models'
 export {
+  type AlgorithmEntry,
   CancelledError,
   type Catalogue,
   CheckpointError,
+  type ChosenValue,
   catalogue,
   type Device,
   DeviceError,
@@ -55,8 +53,12 @@ export {
   InvalidOptionError,
   LoadError,
   MeanfieldError,
+  type ModelEntry,
+  type NativeHandle,
   type NativeInfo,
   nativeInfo,
+  type OptionField,
+  type OptionValues,
   OutOfMemoryError,
 } from './native'
 export {
@@ -69,6 +71,8 @@ export {
   holm,
   pairedT,
   type RankResult,
+  type ResultCell,
+  type ResultRow,
   type ResultTable,
   rankMethods,
   resultTable,
@@ -78,4 +82,17 @@ export {
   type TableFormat,
   type TestResult,
 } from './report'
-export { type Point, StudyStore, type TraceColumns, type TrialRecord, type TrialState } from './store'
+export {
+  type DamagedLine,
+  type EnvironmentRecord,
+  type Point,
+  type Scalar,
+  type Session,
+  type StudyFile,
+  StudyStore,
+  type TraceColumns,
+  type TraceReference,
+  type TrialFailure,
+  type TrialRecord,
+  type TrialState,
+} from './store'

@@ -59,6 +59,7 @@ export const checks = {
     for (const config of ['tsconfig.json', 'test/tsconfig.json'])
       quiet(process.execPath, ['node_modules/typescript/bin/tsc', '-p', config])
   },
+  docs: () => quiet(process.execPath, ['node_modules/typedoc/bin/typedoc', '--emit', 'none']),
   lint: () => quiet(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '.']),
 }
 

@@ -32,7 +32,7 @@ function traceText(type, list, columns) {
     `/** One point of a trace, or of a running fit. */\nexport interface ${type} {\n`,
     ...fields,
     '}\n',
-    `export const ${list} = [${names}] as const satisfies (keyof ${type})[]\n`,
+    `/** @internal */\nexport const ${list} = [${names}] as const satisfies (keyof ${type})[]\n`,
   ]
 }
 

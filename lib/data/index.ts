@@ -31,6 +31,7 @@ export {
   fitTargetScaler,
   invertTargetScaler,
   type Scaler,
+  type ScalerJson,
   type ScalerKind,
   scalerFromJson,
   scalerToJson,

@@ -5,9 +5,9 @@
 import { InvalidDataError, InvalidOptionError } from '../native/errors'
 import type { Dataset } from './dataset'
 
-const scalerKinds = ['standard', 'minmax', 'none'] as const
+export type ScalerKind = 'standard' | 'minmax' | 'none'
 
-export type ScalerKind = (typeof scalerKinds)[number]
+const scalerKinds: readonly ScalerKind[] = ['standard', 'minmax', 'none']
 
 /** x ↦ (x − center) / scale, column by column; every scale is positive. */
 export interface Scaler {

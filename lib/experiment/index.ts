@@ -8,7 +8,10 @@ export {
   type ResolvedDefinition,
   type RunDefinition,
   resolveDefinition,
+  type SamplerName,
 } from './definition'
+export type { ModelFields, TrialField } from './option-fields'
 export { type ResumeSwitches, type RunStudyOptions, runStudy, type StudyProgress, type StudySummary } from './run'
+export type { Choice as ChoiceParameter, Parameter, Range as RangeParameter, Space } from './space'
 export { type AskedTrial, Study, type StudyOptions, type ToldResult } from './study'
 export { type LoadedDefinition, loadDefinition } from './yaml'

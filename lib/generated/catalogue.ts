@@ -433,6 +433,7 @@ export interface LinearTracePoint {
 
 }
 
+/** @internal */
 export const linearTraceColumns = ['step', 'passes', 'seconds', 'objective', 'queries', 'dual', 'gap'] as const satisfies (keyof LinearTracePoint)[]
 
 /** Options of a run: how long, when to stop, what to record. */
@@ -511,4 +512,5 @@ export interface TracePoint {
 
 }
 
+/** @internal */
 export const traceColumns = ['step', 'passes', 'seconds', 'objective', 'loss', 'secondMoment', 'score', 'validationLoss', 'validationScore', 'primal', 'dual', 'gap', 'gapError'] as const satisfies (keyof TracePoint)[]

@@ -1,5 +1,6 @@
+export type { NativeCertificate as Certificate, NativePathPoint as PathPoint } from '../native'
 export type { MeanFieldManyOptions, MeanFieldManyRun } from './fit-many'
-export type { LinearData } from './linear-data'
+export type { LinearData, Loss as LinearLoss } from './linear-data'
 export {
   type LinearFit,
   type LinearFitOptions,
@@ -7,8 +8,9 @@ export {
   type LinearModelOptions,
   type LinearTrace,
 } from './linear-model'
-export type { Certificate, MeanFieldFit, MeanFieldSummary, Trace } from './mean-field-fit'
+export type { Loss as MeanFieldLoss } from './losses'
+export type { MeanFieldFit, MeanFieldSummary, Trace } from './mean-field-fit'
 export { type MeanFieldFitOptions, MeanFieldNetwork, type MeanFieldNetworkOptions } from './mean-field-network'
 export type { Rows } from './preparation'
-export { abortError, Run } from './run'
+export { abortError, Run, type RunControls } from './run'
 export type { ClassScores, RegressionScores, Scores } from './scores'

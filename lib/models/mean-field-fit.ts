@@ -11,7 +11,6 @@ import {
   type OptionValues,
 } from '../native'
 
-export type Certificate = NativeCertificate
 export type Trace = Record<keyof TracePoint, Float64Array>
 
 /** What a fit gives. Objective, loss and certificate are in the units of training (targets scaled). */
@@ -26,7 +25,7 @@ export interface MeanFieldFit {
   objective: number
   loss: number
   /** Primal, dual and gap with their uncertainty; null for a run without noise, when aborted, or when switched off. */
-  certificate: Certificate | null
+  certificate: NativeCertificate | null
   /** One typed array a column, one entry a trace point. */
   trace: Trace
   snapshots: { step: number; particles: Float32Array }[]

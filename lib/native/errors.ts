@@ -28,78 +28,83 @@ export class MeanfieldError extends Error {
   }
 }
 
-type Details = Record<string, unknown>
-
 /** An option has an unknown name, a wrong type or a value out of range. */
 export class InvalidOptionError extends MeanfieldError {
-  constructor(message: string, details?: Details, options?: ErrorOptions) {
+  constructor(message: string, details?: Record<string, unknown>, options?: ErrorOptions) {
     super('MEANFIELD_INVALID_OPTION', message, details, options)
   }
 }
 
 /** Data, or a file of data or a model, cannot be used as it is. */
 export class InvalidDataError extends MeanfieldError {
-  constructor(message: string, details?: Details, options?: ErrorOptions) {
+  constructor(message: string, details?: Record<string, unknown>, options?: ErrorOptions) {
     super('MEANFIELD_INVALID_DATA', message, details, options)
   }
 }
 
 /** The iterate exploded; the message has the step, the step size and a remedy. */
 export class DivergenceError extends MeanfieldError {
-  constructor(message: string, details?: Details, options?: ErrorOptions) {
+  constructor(message: string, details?: Record<string, unknown>, options?: ErrorOptions) {
     super('MEANFIELD_DIVERGED', message, details, options)
   }
 }
 
 /** Work without a partial result, such as a prediction, was cancelled. */
 export class CancelledError extends MeanfieldError {
-  constructor(message: string, details?: Details, options?: ErrorOptions) {
+  constructor(message: string, details?: Record<string, unknown>, options?: ErrorOptions) {
     super('MEANFIELD_CANCELLED', message, details, options)
   }
 }
 
 /** A checkpoint is missing, torn, foreign or belongs to another run. */
 export class CheckpointError extends MeanfieldError {
-  constructor(message: string, details?: Details, options?: ErrorOptions) {
+  constructor(message: string, details?: Record<string, unknown>, options?: ErrorOptions) {
     super('MEANFIELD_CHECKPOINT', message, details, options)
   }
 }
 
 export class OutOfMemoryError extends MeanfieldError {
-  constructor(message: string, details?: Details, options?: ErrorOptions) {
+  constructor(message: string, details?: Record<string, unknown>, options?: ErrorOptions) {
     super('MEANFIELD_OUT_OF_MEMORY', message, details, options)
   }
 }
 
 /** The device asked for is absent, lost or unusable. */
 export class DeviceError extends MeanfieldError {
-  constructor(message: string, details?: Details, options?: ErrorOptions) {
+  constructor(message: string, details?: Record<string, unknown>, options?: ErrorOptions) {
     super('MEANFIELD_DEVICE', message, details, options)
   }
 }
 
 /** The native binary cannot be loaded on this machine; the message lists causes and remedies. */
 export class LoadError extends MeanfieldError {
-  constructor(message: string, details?: Details, options?: ErrorOptions) {
+  constructor(message: string, details?: Record<string, unknown>, options?: ErrorOptions) {
     super('MEANFIELD_LOAD', message, details, options)
   }
 }
 
 /** A mistake of ours. */
 export class InternalError extends MeanfieldError {
-  constructor(message: string, details?: Details, options?: ErrorOptions) {
+  constructor(message: string, details?: Record<string, unknown>, options?: ErrorOptions) {
     super('MEANFIELD_INTERNAL', message, details, options)
   }
 }
 
 /** Something that the environment should provide is missing. */
 export class EnvironmentError extends MeanfieldError {
-  constructor(message: string, details?: Details, options?: ErrorOptions) {
+  constructor(message: string, details?: Record<string, unknown>, options?: ErrorOptions) {
     super('MEANFIELD_ENVIRONMENT', message, details, options)
   }
 }
 
-const classes: Record<ErrorCode, new (message: string, details?: Details, options?: ErrorOptions) => MeanfieldError> = {
+const classes: Record<
+  ErrorCode,
+  new (
+    message: string,
+    details?: Record<string, unknown>,
+    options?: ErrorOptions,
+  ) => MeanfieldError
+> = {
   MEANFIELD_INVALID_OPTION: InvalidOptionError,
   MEANFIELD_INVALID_DATA: InvalidDataError,
   MEANFIELD_DIVERGED: DivergenceError,
