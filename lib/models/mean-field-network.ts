@@ -4,6 +4,7 @@ import { requireBoolean, requireNames } from '../data/options'
 import type { MeanFieldAlgorithm, MeanFieldOptions, RunOptions, TracePoint } from '../generated/catalogue'
 import {
   binding,
+  CancelledError,
   catalogue,
   chooseDevice,
   type Device,
@@ -52,7 +53,7 @@ export interface MeanFieldFitOptions extends RunOptions {
   validation?: Dataset
   /** Where to run. Default `'auto'`. */
   device?: Device
-  /** Stops the run, which then resolves with `stop: 'aborted'`; raised before the start it rejects with an AbortError. */
+  /** Stops the run, which then resolves with `stop: 'aborted'`; raised before the data have been looked at it rejects with an AbortError. */
   signal?: AbortSignal
   /** Starting particles, M × p; absent: drawn from N(0, initialVariance · I). */
   initial?: Float32Array
@@ -115,12 +116,14 @@ export class MeanFieldNetwork {
       this.#busy = true
       try {
         const { request, settle } = await this.#begin(train, options, { prepare, tableOf })
+        if (signal.aborted) throw abortError(signal.reason)
         const job = binding().fitMeanField(request, (rows) => emit(lastPoint(rows)))
         signal.addEventListener('abort', job.cancel, { once: true })
-        if (signal.aborted) job.cancel()
         return settle(await job.promise)
       } catch (error) {
-        throw fromNative(error)
+        const known = fromNative(error)
+        // Stopped while the data were still being looked at: the same to the caller as before the start.
+        throw known instanceof CancelledError ? abortError(signal.reason) : known
       } finally {
         this.#busy = false
       }

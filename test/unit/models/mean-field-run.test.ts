@@ -95,12 +95,17 @@ describe('stopping', () => {
     expect((await net.predict(three)).every(Number.isFinite)).toBe(true)
   })
 
-  it('right after the start still resolves', async () => {
+  it('before the data have been looked at rejects with an AbortError, and the network can be fitted again', async () => {
     const net = new MeanFieldNetwork(small)
     const run = net.fit(three, { ...quick, steps: 1e9 })
-    run.abort()
-    expect(await run).toMatchObject({ stop: 'aborted' })
-    expect(await net.predict(three)).toHaveLength(900)
+    run.abort('changed my mind')
+    await expect(run).rejects.toMatchObject({
+      name: 'AbortError',
+      code: 'MEANFIELD_CANCELLED',
+      cause: 'changed my mind',
+    })
+    await expect(net.predict(three)).rejects.toThrow('has not been fitted')
+    expect(await net.fit(three, quick)).toMatchObject({ stop: 'budget' })
   })
 
   it('by objective, passes and seconds', async () => {
