@@ -12,6 +12,7 @@ import { pdaDensities } from './pda-densities'
 import { pdaRate } from './pda-rate'
 import { sparseParity } from './sparse-parity'
 import { svrgLangevin } from './svrg-langevin'
+import { twoTimescale } from './two-timescale'
 
 export const experiments: readonly Experiment[] = [
   digits,
@@ -26,6 +27,7 @@ export const experiments: readonly Experiment[] = [
   dualCoordinateAscent,
   fictitiousPlay,
   ensemble,
+  twoTimescale,
 ]
 
 export { atLeast, atMost, type Claim } from './claim'

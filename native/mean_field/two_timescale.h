@@ -5,8 +5,10 @@
 //     H_ij = h(x_i; w_j),   Σ̂ = HHᵀ/M,   u = (Σ̂ + nλ̄ I)⁻¹ y,   a_j = H_{:,j}ᵀ u,
 //     w_j ← w_j + ηλ̄ a_j Σ_i u_i ∇h(x_i; w_j) − 2ηλ' w_j + √(2λη) ξ_j .
 //
-// λ̄ = λλ_a and λ' = λλ_w/2 in the paper's letters. With label noise ε̃ ~ Unif[−σ̃, σ̃]ⁿ the gradient uses y + ε̃ in u, which
-// penalizes the degrees of freedom. The objective U + λ' E‖w‖² + λ Ent is convex in µ, so that it has a gap. A step costs
+// λ̄ = λλ_a and λ' = λλ_w/2 in the paper's letters. With label noise ε̃ ~ Unif[−σ̃, σ̃]ⁿ the second layer is solved for y + ε̃ and
+// judged by the clean objective, which is then U + (1/2n) ε̃ᵀΣ̂(Σ̂ + nλ̄ I)⁻¹ε̃ = U + ‖ε̃‖²/2n − (λ̄/2) ε̃ᵀv, v = (Σ̂ + nλ̄ I)⁻¹ε̃: its
+// gradient subtracts λ̄ b_j Σ_i v_i ∇h(x_i; w_j), b = Hᵀv, and in the mean it adds the penalty (σ̃²/6n) tr Σ̂(Σ̂ + nλ̄ I)⁻¹ on the
+// degrees of freedom. The objective U + λ' E‖w‖² + λ Ent is convex in µ, so that it has a gap. A step costs
 // n³/3 + n²M + 4nMp flops.
 #pragma once
 #include <memory>
@@ -106,23 +108,27 @@ struct TwoTimescale : ParticleAlgorithm {
     const SecondLayerSolver solver = *state.solver;
     state.solver.reset();  // until w and the rest agree again
     state.lastLoss = solver.loss(state.u);
-    std::vector<double> u = state.u;
+    std::vector<float> gradient(state.first.size());
+    state.features->gradient(0, {nullptr, problem.train.rows}, state.u.data(), gradient.data());
+    const std::vector<double> a = solver.weights(state.u);
+    std::vector<double> b(a.size());                    // of the label noise; 0 without
+    std::vector<float> noiseGradient(gradient.size());  // likewise
     if (options.labelNoise > 0) {
       const RandomField field{problem.seed, Stream::Labels};
-      std::vector<double> noisy(problem.train.values, problem.train.values + problem.train.rows);
-      for (size_t i = 0; i < noisy.size(); ++i)
-        noisy[i] += options.labelNoise * (2 * field.uniform(static_cast<uint64_t>(state.steps), static_cast<uint32_t>(i), 0) - 1);
-      u = solver.solve(noisy.data());
+      std::vector<double> noise(static_cast<size_t>(problem.train.rows));
+      for (size_t i = 0; i < noise.size(); ++i)
+        noise[i] = options.labelNoise * (2 * field.uniform(static_cast<uint64_t>(state.steps), static_cast<uint32_t>(i), 0) - 1);
+      const std::vector<double> v = solver.solve(noise.data());
+      b = solver.weights(v);
+      state.features->gradient(0, {nullptr, problem.train.rows}, v.data(), noiseGradient.data());
     }
-    const std::vector<double> a = solver.weights(u);
-    std::vector<float> gradient(state.first.size());
-    state.features->gradient(0, {nullptr, problem.train.rows}, u.data(), gradient.data());
     const std::vector<float> xi = Normals(*state.features).draw({problem.seed, Stream::Noise}, static_cast<uint64_t>(state.steps));
     const size_t inputs = static_cast<size_t>(state.features->shape().parameters());
     const double noise = std::sqrt(2 * problem.entropy * step);
     for (size_t i = 0; i < state.first.size(); ++i)
       state.first[i] = static_cast<float>((1 - 2 * step * problem.ridge) * state.first[i] +
-                                          step * options.secondRidge * a[i / inputs] * gradient[i] + noise * xi[i]);
+                                          step * options.secondRidge * (a[i / inputs] * gradient[i] - b[i / inputs] * noiseGradient[i]) +
+                                          noise * xi[i]);
     solve(state, problem);
     ++state.steps;
     return {2};
