@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { LinearRows } from '../data'
 import type { LinearData, LinearFit, Scores } from '../models'
-import type { Catalogue, ModelEntry, OptionField } from '../native/binding'
+import type { Catalogue, ModelEntry } from '../native/binding'
 import { csvOptions } from './data-flags'
 import { exitCodes, UsageError } from './exit'
+import { printOutcome, printRow, sayable } from './fit-outcome'
 import { addCatalogueFlags, parseNumber } from './flags'
 import { onInterrupt } from './interrupt'
-import { note, print, printJson, startProgress } from './output'
+import { note, printJson, startProgress } from './output'
 
 interface LinearFlags {
   data: string
@@ -90,19 +91,10 @@ export function linearCommand(): Command {
   })
 }
 
-/** What can be said on the command line: outputs follow from the data, the run options are those of this model. */
+/** The run options are those of this model. */
 function entries(catalogue: Catalogue): [ModelEntry, Catalogue] {
   const model = catalogue.models.find(({ name }) => name === 'linear') as ModelEntry
-  const options = model.options.flatMap((field): OptionField[] => {
-    if (field.name === 'outputs') return []
-    return field.name === 'loss'
-      ? [{ ...field, auto: true, default: 'auto', doc: `${field.doc} auto: by the target.` }]
-      : [field]
-  })
-  return [
-    { ...model, options },
-    { ...catalogue, run: model.run ?? catalogue.run },
-  ]
+  return [sayable(model), { ...catalogue, run: model.run ?? catalogue.run }]
 }
 
 async function fitLinear(
@@ -224,34 +216,18 @@ type Document = Omit<LinearFit, 'trace' | 'path' | 'seconds'> & {
 }
 
 function describe(fit: Document): void {
-  const { formatNumber, formatSeconds } = require('../report') as typeof import('../report')
-  const row = (name: string, words: string) => print(`${name.padEnd(24)}${words}`)
+  const { formatNumber } = require('../report') as typeof import('../report')
   const { certificate: c } = fit
-  row(
+  printRow(
     'algorithm',
     `${fit.algorithm.name}, ${fit.steps} steps (${formatNumber(fit.passes)} passes), stopped by ${fit.stop}`,
   )
-  row(
+  printRow(
     'objective',
     `${formatNumber(fit.objective)} (mean loss ${formatNumber(fit.loss)}), ${fit.nonZeros} weights that are not 0`,
   )
-  row('certificate', `primal ${formatNumber(c.primal)}, dual ${formatNumber(c.dual)}, gap ${formatNumber(c.gap)}`)
-  for (const [name, scores] of Object.entries(fit.scores))
-    row(
-      name,
-      Object.entries(scores)
-        .map(([score, value]) => `${score} ${formatNumber(value)}`)
-        .join(', '),
-    )
-  for (const [name, { value, why }] of Object.entries(fit.chosen))
-    row(`${name} (auto)`, `${typeof value === 'number' ? formatNumber(value) : value}: ${why}`)
-  row(
-    'seconds',
-    Object.entries(fit.seconds)
-      .map(([part, value]) => `${part} ${formatSeconds(value)}`)
-      .join(', '),
-  )
-  row('ran on', `${fit.device} (${fit.isa}), ${fit.threads} thread${fit.threads === 1 ? '' : 's'}, seed ${fit.seed}`)
-  if (fit.path) row('path', `${fit.path.length} points; --json has them`)
-  if (fit.file) row('saved', fit.file)
+  printRow('certificate', `primal ${formatNumber(c.primal)}, dual ${formatNumber(c.dual)}, gap ${formatNumber(c.gap)}`)
+  printOutcome(fit)
+  if (fit.path) printRow('path', `${fit.path.length} points; --json has them`)
+  if (fit.file) printRow('saved', fit.file)
 }

@@ -1,12 +1,13 @@
 /** `meanfield fit MODEL`: train a model on a file, print its scores and its certificate, save it. */
 import { Command } from 'commander'
-import type { Catalogue, ModelEntry, OptionField } from '../native/binding'
+import type { ModelEntry } from '../native/binding'
 import { addDataFlags, type DataOptions, loadData } from './data-flags'
 import { exitCodes } from './exit'
 import { linearCommand } from './fit-linear'
+import { printOutcome, printRow, sayable } from './fit-outcome'
 import { addCatalogueFlags } from './flags'
 import { onInterrupt } from './interrupt'
-import { note, print, printJson, startProgress } from './output'
+import { note, printJson, startProgress } from './output'
 import { requireFilePlace } from './paths'
 
 interface FitFlags extends DataOptions {
@@ -52,22 +53,14 @@ Example:
     )
   const { catalogue } = require('../native') as typeof import('../native')
   const entries = catalogue()
-  const flags = addCatalogueFlags(command, fittable(entries), entries)
+  const flags = addCatalogueFlags(
+    command,
+    sayable(entries.models.find(({ name }) => name === 'mean-field') as ModelEntry),
+    entries,
+  )
   return command.action(async (options: FitFlags) => {
     process.exitCode = await fitMeanField(options, flags.collect(command))
   })
-}
-
-/** What can be said on the command line: the number of outputs follows from the data, and so does the loss by default. */
-function fittable(catalogue: Catalogue): ModelEntry {
-  const model = catalogue.models.find(({ name }) => name === 'mean-field') as ModelEntry
-  const options = model.options.flatMap((field): OptionField[] => {
-    if (field.name === 'outputs') return []
-    return field.name === 'loss'
-      ? [{ ...field, auto: true, default: 'auto', doc: `${field.doc} auto: by the target.` }]
-      : [field]
-  })
-  return { ...model, options }
 }
 
 async function fitMeanField(
@@ -134,33 +127,20 @@ type Document = Omit<import('../models').MeanFieldSummary, 'seconds'> & {
 }
 
 function describe(fit: Document): void {
-  const { formatNumber, formatSeconds } = require('../report') as typeof import('../report')
-  const row = (name: string, words: string) => print(`${name.padEnd(24)}${words}`)
+  const { formatNumber } = require('../report') as typeof import('../report')
   const { certificate } = fit
-  row('algorithm', `${fit.algorithm.name}, ${fit.steps} steps (${formatNumber(fit.passes)} passes), end: ${fit.stop}`)
-  row('objective', `${formatNumber(fit.objective)} (mean loss ${formatNumber(fit.loss)})`)
+  printRow(
+    'algorithm',
+    `${fit.algorithm.name}, ${fit.steps} steps (${formatNumber(fit.passes)} passes), end: ${fit.stop}`,
+  )
+  printRow('objective', `${formatNumber(fit.objective)} (mean loss ${formatNumber(fit.loss)})`)
   if (certificate) {
-    row(
+    printRow(
       'certificate',
       `primal ${formatNumber(certificate.primal)}, dual ${formatNumber(certificate.dual)}, gap ${formatNumber(certificate.gap)} ± ${formatNumber(certificate.standardError)}`,
     )
-    if (!certificate.trusted) row('', `not to be relied on: ${certificate.words}`)
+    if (!certificate.trusted) printRow('', `not to be relied on: ${certificate.words}`)
   }
-  for (const [name, scores] of Object.entries(fit.scores))
-    row(
-      name,
-      Object.entries(scores)
-        .map(([score, value]) => `${score} ${formatNumber(value)}`)
-        .join(', '),
-    )
-  for (const [name, { value, why }] of Object.entries(fit.chosen))
-    row(`${name} (auto)`, `${typeof value === 'number' ? formatNumber(value) : value}: ${why}`)
-  row(
-    'seconds',
-    Object.entries(fit.seconds)
-      .map(([part, value]) => `${part} ${formatSeconds(value)}`)
-      .join(', '),
-  )
-  row('ran on', `${fit.device} (${fit.isa}), ${fit.threads} thread${fit.threads === 1 ? '' : 's'}, seed ${fit.seed}`)
-  if (fit.file) row('saved', fit.file)
+  printOutcome(fit)
+  if (fit.file) printRow('saved', fit.file)
 }

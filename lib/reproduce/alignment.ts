@@ -6,12 +6,15 @@
  * Nitanda, Wu, Suzuki, NeurIPS 2021 (arXiv 2012.15477), the figure of singular directions; the measure P(µ) is
  * Definition 5.3 of Takakura, Suzuki, ICML 2024.
  */
+
 import { Dataset, singleIndex } from '../data'
 import { type MeanFieldFit, MeanFieldNetwork } from '../models'
 import { rightSingularVectors } from '../native'
 import type { Figure } from '../report'
 import { atLeast, atMost } from './claim'
 import { type Context, completed, type Experiment, type Findings } from './experiment'
+import { tanhNeurons } from './neurons'
+import { rowRange } from './numbers'
 
 /** Defaults are the settings of the published time scale. */
 export interface AlignmentSettings {
@@ -101,21 +104,10 @@ type Progress = (part: number, words: string) => void
 
 function teacherData({ rows, features, labelNoise, testRows }: AlignmentSettings, seed: number): Teacher {
   const draw = (noise: number) => singleIndex({ rows: rows + testRows, columns: features, link: 'tanh', noise, seed })
-  const range = (from: number, count: number) => Int32Array.from({ length: count }, (_, i) => from + i)
   // With another noise level the same seed gives the same features and the same teacher.
   const { dataset, direction } = draw(labelNoise)
-  return { train: dataset.subset(range(0, rows)), test: draw(0).dataset.subset(range(rows, testRows)), direction }
+  return { train: dataset.subset(rowRange(0, rows)), test: draw(0).dataset.subset(rowRange(rows, testRows)), direction }
 }
-
-/** Only the first layer is trained and there is no bias, so that a particle is its weight vector. */
-const firstLayer = {
-  activation: 'tanh',
-  secondLayer: 'fixed',
-  bias: false,
-  loss: 'squared',
-  scale: 'none',
-  scaleTargets: false,
-} as const
 
 const evenly = (steps: number, count: number) => [
   ...new Set(Array.from({ length: count + 1 }, (_, i) => Math.round((i * steps) / count))),
@@ -130,9 +122,8 @@ async function trainMeanField(
   const { particles, ridge, entropy, step, innerSteps, outerSteps } = settings
   const algorithm = { name: 'dual-averaging', step, innerSteps } as const
   const net = new MeanFieldNetwork({
-    ...firstLayer,
+    ...tanhNeurons,
     particles,
-    outputScale: 1,
     ridge,
     entropy,
     initialVariance: 1,
@@ -165,7 +156,7 @@ async function trainControl(
 ): Promise<Course> {
   const { particles, controlRate, controlSteps } = settings
   const net = new MeanFieldNetwork({
-    ...firstLayer,
+    ...tanhNeurons,
     particles,
     signs: 'balanced',
     outputScale: Math.sqrt(particles),

@@ -4,10 +4,12 @@
  *
  * Oko, Suzuki, Nitanda, Wu, ICLR 2022, the experiment at λ1 = λ2 = 1e-4; sizes are not published, these are ours.
  */
+
 import { teacherStudent } from '../data'
 import { MeanFieldNetwork, type Trace } from '../models'
 import { atMost } from './claim'
 import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
+import { tanhNeurons } from './neurons'
 import { firstBelow } from './numbers'
 
 export const dualCoordinateAscentSettings = {
@@ -45,14 +47,10 @@ export async function measureDualCoordinateAscent(
   for (const algorithm of algorithms) {
     const net = new MeanFieldNetwork({
       particles,
-      secondLayer: 'fixed',
-      outputScale: 1,
-      bias: false,
+      ...tanhNeurons,
       ridge,
       entropy,
       initialVariance: 1,
-      scale: 'none',
-      scaleTargets: false,
       algorithm,
     })
     const run = net.fit(dataset, { passes, traceEvery: 1, seed, threads, signal, certificate: false })

@@ -4,10 +4,12 @@
  *
  * Nitanda, Wu, Suzuki, AISTATS 2022 (arXiv 2201.10469), Theorem 3; settings are ours.
  */
+
 import { Dataset, teacherStudent } from '../data'
 import { type MeanFieldFit, MeanFieldNetwork } from '../models'
 import { atLeast, atMost } from './claim'
 import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
+import { tanhNeurons } from './neurons'
 import { firstBelow } from './numbers'
 
 export const dualityGapSettings = {
@@ -40,14 +42,10 @@ export async function measureDualityGap(settings: typeof dualityGapSettings, con
   for (const entropy of entropies) {
     const net = new MeanFieldNetwork({
       particles: settings.particles,
-      secondLayer: 'fixed',
-      outputScale: 1,
-      bias: false,
+      ...tanhNeurons,
       ridge: entropy,
       entropy,
       initialVariance: 1,
-      scale: 'none',
-      scaleTargets: false,
       algorithm: { name: 'langevin', step: settings.step },
     })
     const every = settings.certificateEvery

@@ -4,10 +4,12 @@
  *
  * Nitanda, Lee, Tan, Sakaguchi, Suzuki, ICML 2025 (arXiv 2502.05784); the problem is ours.
  */
+
 import { teacherStudent } from '../data'
 import { MeanFieldNetwork, type MeanFieldNetworkOptions } from '../models'
 import { atMost } from './claim'
 import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
+import { tanhNeurons } from './neurons'
 import { logSlope, mean } from './numbers'
 
 export const ensembleSettings = {
@@ -40,14 +42,10 @@ export async function measureEnsemble(settings: typeof ensembleSettings, context
   const { dataset } = teacherStudent({ rows, columns: features, neurons: 3, seed })
   const options = (width: number): MeanFieldNetworkOptions => ({
     particles: width,
-    secondLayer: 'fixed',
-    outputScale: 1,
-    bias: false,
+    ...tanhNeurons,
     ridge,
     entropy,
     initialVariance: 1,
-    scale: 'none',
-    scaleTargets: false,
     algorithm: { name: 'langevin', step },
   })
   let done = 0

@@ -4,11 +4,13 @@
  *
  * Nitanda, Oko, Wu, Takenouchi, Suzuki, ICML 2023 (arXiv 2303.02957); the problem is ours.
  */
+
 import { MeanFieldNetwork } from '../models'
 import type { Series } from '../report'
 import { atMost } from './claim'
 import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
 import { LineProblem } from './line-problem'
+import { tanhNeurons } from './neurons'
 import { tailMean } from './numbers'
 
 export const fictitiousPlaySettings = {
@@ -62,13 +64,9 @@ export async function measureFictitiousPlay(
   }
   const net = new MeanFieldNetwork({
     particles,
-    secondLayer: 'fixed',
-    outputScale: 1,
-    bias: false,
+    ...tanhNeurons,
     ridge,
     entropy,
-    scale: 'none',
-    scaleTargets: false,
     algorithm: { name: 'fictitious-play', mixing: mixings.at(-1) as number, step, innerSteps },
   })
   const run = net.fit(problem.data, { steps, seed, threads, signal, certificate: false })

@@ -1,4 +1,4 @@
-/** Small statistics that claims are made of. */
+/** Small statistics that claims are made of, and ranges of rows. */
 
 export function mean(values: ArrayLike<number>): number {
   let sum = 0
@@ -24,4 +24,9 @@ export function logSlope(x: ArrayLike<number>, y: ArrayLike<number>): number {
   const [mx, my] = [mean(used.map(([u]) => u)), mean(used.map(([, v]) => v))]
   const cross = used.reduce((sum, [u, v]) => sum + (u - mx) * (v - my), 0)
   return cross / used.reduce((sum, [u]) => sum + (u - mx) ** 2, 0)
+}
+
+/** The row indices from, from + 1, …: `count` of them. */
+export function rowRange(from: number, count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => from + i)
 }

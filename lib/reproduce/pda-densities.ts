@@ -4,11 +4,13 @@
  *
  * Nitanda, Wu, Suzuki, NeurIPS 2021 (arXiv 2012.15477), Figure 1; the problem is ours.
  */
+
 import { MeanFieldNetwork } from '../models'
 import type { Figure, Series } from '../report'
 import { atMost } from './claim'
 import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
 import { bound, grid, LineProblem, spacing } from './line-problem'
+import { tanhNeurons } from './neurons'
 import { logSlope } from './numbers'
 
 export const pdaDensitiesSettings = {
@@ -45,14 +47,10 @@ export async function measurePdaDensities(settings: Settings, context: Context):
   const optimum = problem.optimum()
   const net = new MeanFieldNetwork({
     particles,
-    secondLayer: 'fixed',
-    outputScale: 1,
-    bias: false,
+    ...tanhNeurons,
     ridge,
     entropy,
     initialVariance: 1,
-    scale: 'none',
-    scaleTargets: false,
     algorithm: { name: 'dual-averaging', step, innerSteps },
   })
   const run = net.fit(problem.data, { steps: outerSteps, snapshots: shown, seed, threads, signal, certificate: false })

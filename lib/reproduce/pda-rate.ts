@@ -5,10 +5,12 @@
  * Nitanda, Wu, Suzuki, NeurIPS 2021 (arXiv 2012.15477), Figure 2a; ridge, entropy and sizes are not published, these are
  * ours. Neurons have two weights, so that the log-partition of the dual is exact to quadrature.
  */
+
 import { teacherStudent } from '../data'
 import { MeanFieldNetwork } from '../models'
 import { atMost } from './claim'
 import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
+import { tanhNeurons } from './neurons'
 import { logSlope, tailMean } from './numbers'
 
 export const pdaRateSettings = {
@@ -41,14 +43,10 @@ export async function measurePdaRate(settings: typeof pdaRateSettings, context: 
   const { dataset } = teacherStudent({ rows, columns: features, neurons: 3, noise: labelNoise, seed })
   const net = new MeanFieldNetwork({
     particles,
-    secondLayer: 'fixed',
-    outputScale: 1,
-    bias: false,
+    ...tanhNeurons,
     ridge,
     entropy,
     initialVariance: 1,
-    scale: 'none',
-    scaleTargets: false,
     algorithm: { name: 'dual-averaging', innerSteps, innerGrowth },
   })
   const run = net.fit(dataset, { steps: outerSteps, traceEvery: 1, certificateEvery: 1, seed, threads, signal })

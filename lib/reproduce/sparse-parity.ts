@@ -9,7 +9,7 @@ import { parity } from '../data'
 import { type ClassScores, MeanFieldNetwork } from '../models'
 import { atLeast, atMost } from './claim'
 import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
-import { mean } from './numbers'
+import { mean, rowRange } from './numbers'
 
 export interface SparseParitySettings {
   dimensions: number[]
@@ -140,7 +140,6 @@ async function runTrial(
 ): Promise<Omit<Cell, 'd' | 'n'>> {
   const { testRows, particles, outputScale, step, temperature, decay, steps } = settings
   const { dataset } = parity({ rows: n + testRows, columns: d, seed })
-  const range = (from: number, count: number) => Int32Array.from({ length: count }, (_, i) => from + i)
   const entropy = temperature / d
   const net = new MeanFieldNetwork({
     particles,
@@ -153,8 +152,8 @@ async function runTrial(
     initialVariance: 1,
     algorithm: { name: 'langevin', step },
   })
-  completed(await net.fit(dataset.subset(range(0, n)), { steps, seed, threads, signal, certificate: false }))
-  const { accuracy } = (await net.score(dataset.subset(range(n, testRows)), { signal })) as ClassScores
+  completed(await net.fit(dataset.subset(rowRange(0, n)), { steps, seed, threads, signal, certificate: false }))
+  const { accuracy } = (await net.score(dataset.subset(rowRange(n, testRows)), { signal })) as ClassScores
   const p = d + 2
   const shares = Array.from({ length: particles }, (_, r) => {
     const squares = net.particles.subarray(r * p, r * p + d).map((w) => w * w)

@@ -23,6 +23,13 @@ using Auto = std::optional<T>;
 using OptionValue = std::variant<std::monostate, double, bool, std::string>;
 using OptionValues = std::vector<std::pair<std::string, OptionValue>>;
 
+/// A value that was left to 'auto', with the formula that gave it.
+struct Chosen {
+  std::string name;
+  OptionValue value;
+  std::string why;
+};
+
 struct Range {
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();

@@ -11,13 +11,7 @@
 
 namespace meanfield {
 
-/// A number that was left to 'auto', with the formula that gave it.
-struct LinearChoice {
-  std::string name;
-  OptionValue value;
-  std::string why;
-};
-using LinearChoices = std::vector<LinearChoice>;
+using LinearChoices = std::vector<Chosen>;
 
 /// A method at work: a step is one stage, about one to three passes over the data.
 class Solver {

@@ -24,13 +24,6 @@ struct Choice {
   std::string why;
 };
 
-/// A value that was left to 'auto', with the formula that gave it.
-struct Chosen {
-  std::string name;
-  OptionValue value;
-  std::string why;
-};
-
 inline std::string text(double value) {
   char buffer[32];
   std::snprintf(buffer, sizeof buffer, "%.4g", value);

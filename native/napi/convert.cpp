@@ -117,6 +117,18 @@ Napi::Value float32_array(Napi::Env env, const float* values, size_t count) {
   return copied_array(env, "Float32Array", values, count);
 }
 
+Napi::Array chosen_array(Napi::Env env, const std::vector<Chosen>& chosen) {
+  Napi::Array array = Napi::Array::New(env, chosen.size());
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    Napi::Object choice = Napi::Object::New(env);
+    choice.Set("name", chosen[i].name);
+    choice.Set("value", option_value(env, chosen[i].value));
+    choice.Set("why", chosen[i].why);
+    array.Set(static_cast<uint32_t>(i), choice);
+  }
+  return array;
+}
+
 Napi::Object fit_result_object(Napi::Env env, const FitResult& result) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("particles", float32_array(env, result.particles.data(), result.particles.size()));
@@ -141,15 +153,7 @@ Napi::Object fit_result_object(Napi::Env env, const FitResult& result) {
   seconds.Set("certificate", result.certificateSeconds);
   object.Set("seconds", seconds);
   object.Set("stop", result.stop);
-  Napi::Array chosen = Napi::Array::New(env, result.chosen.size());
-  for (size_t i = 0; i < result.chosen.size(); ++i) {
-    Napi::Object choice = Napi::Object::New(env);
-    choice.Set("name", result.chosen[i].name);
-    choice.Set("value", option_value(env, result.chosen[i].value));
-    choice.Set("why", result.chosen[i].why);
-    chosen.Set(static_cast<uint32_t>(i), choice);
-  }
-  object.Set("chosen", chosen);
+  object.Set("chosen", chosen_array(env, result.chosen));
   object.Set("certificate", result.hasCertificate ? certificate_object(env, result.certificate) : env.Null());
   object.Set("isa", result.isa);
   object.Set("threads", static_cast<double>(result.threads));

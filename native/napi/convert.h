@@ -19,6 +19,8 @@ MatrixView<const float> read_matrix(const Napi::Value& value, const std::string&
 /// A whole number of at least 0.
 int64_t read_count(const Napi::Value& value, const std::string& name);
 
+/// `[{ name, value, why }]`
+Napi::Array chosen_array(Napi::Env env, const std::vector<Chosen>& chosen);
 Napi::Object fit_result_object(Napi::Env env, const FitResult& result);
 /// Arrays that JavaScript owns, filled with a copy; throw a JavaScript RangeError when there is no memory for them.
 Napi::Value float64_array(Napi::Env env, const double* values, size_t count);

@@ -104,15 +104,7 @@ Napi::Object result_object(Napi::Env env, const LinearFitResult& result) {
   object.Set("seconds", seconds);
   object.Set("stop", result.stop);
   object.Set("algorithm", result.algorithm);
-  Napi::Array chosen = Napi::Array::New(env, result.chosen.size());
-  for (size_t i = 0; i < result.chosen.size(); ++i) {
-    Napi::Object choice = Napi::Object::New(env);
-    choice.Set("name", result.chosen[i].name);
-    choice.Set("value", option_value(env, result.chosen[i].value));
-    choice.Set("why", result.chosen[i].why);
-    chosen.Set(static_cast<uint32_t>(i), choice);
-  }
-  object.Set("chosen", chosen);
+  object.Set("chosen", chosen_array(env, result.chosen));
   Napi::Array path = Napi::Array::New(env, result.path.size());
   for (size_t i = 0; i < result.path.size(); ++i) {
     const PathPoint& from = result.path[i];
