@@ -5,6 +5,7 @@ import { doctorCommand } from './doctor'
 import { packageVersion } from './environment'
 import { describeFailure, exitCodes } from './exit'
 import { resumeCommand, runCommand, statusCommand } from './experiment'
+import { exportCommand } from './export'
 import { fitCommand } from './fit'
 import { note, printJson } from './output'
 import { predictCommand } from './predict'
@@ -28,7 +29,7 @@ Exit codes: 0 done, 1 wrong use or failed claim, 2 data or option error, 75 inte
     )
   // Only the flags of `fit` are asked of the native binary, so that the other commands can tell when it does not load.
   const fit = fitCommand(process.argv[2] === 'fit')
-  const experiments = [runCommand(), resumeCommand(), statusCommand(), reportCommand(), serveCommand()]
+  const experiments = [runCommand(), resumeCommand(), statusCommand(), reportCommand(), serveCommand(), exportCommand()]
   for (const command of [fit, predictCommand(), ...experiments, reproduceCommand(), doctorCommand()])
     root.addCommand(command)
   return inherit(root)

@@ -21,6 +21,7 @@ options:
   entropy: [1e-3, 1e-5]
   particles: 32
   steps: 60
+  certificateDraws: 100
 seeds: 0..2
 run: { checkpointSeconds: 1, parallel: 2, backoff: 0.01 }
 `,
@@ -155,4 +156,29 @@ test('two processes share a study by parts', () => {
   })
   expect(meanfield('resume', out, '--part', '1/2', '--json').json.states).toEqual({ complete: 12 })
   expect(results(out)).toEqual(results(plain))
+})
+
+test('a study is exported, and Parquet read back by another reader has every number', () => {
+  const file = join(folder, 'trials.parquet')
+  expect(meanfield('export', plain, '--format', 'parquet', '--out', file, '--json').json.files).toEqual([file])
+  const script = `import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
+    console.log(JSON.stringify(await parquetReadObjects({ file: await asyncBufferFromFile(${JSON.stringify(file)}) })))`
+  const cwd = join(__dirname, '..', '..')
+  const rows = JSON.parse(
+    spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd, encoding: 'utf8' }).stdout,
+  )
+  const expected = results(plain).map(({ number, options, metrics }) => ({
+    number,
+    algorithm: options.algorithm,
+    gap: metrics.gap,
+  }))
+  expect(
+    rows.map((row: Record<string, unknown>) => ({
+      number: row.number,
+      algorithm: row['option.algorithm'],
+      gap: row.gap,
+    })),
+  ).toEqual(expected)
+  const { json } = meanfield('export', plain, '--format', 'tensorboard', '--where', 'seed=0', '--json')
+  expect(json.files).toHaveLength(4)
 })
