@@ -1,4 +1,4 @@
-import { eventFile, trialsCsv } from '../../lib/export'
+import { eventFile, type ScalarEvent, trialsCsv } from '../../lib/export'
 import type { TrialRecord } from '../../lib/store'
 import { crc32c } from '../../lib/store'
 
@@ -28,7 +28,7 @@ test('CSV has every digit, and formulas of spreadsheets stay text', () => {
 })
 
 test('TensorBoard records: an independent parser reads what was written', () => {
-  const events = [
+  const events: ScalarEvent[] = [
     { step: 0, time: 1000.5, values: { 'trace/loss': 0.5, bad: Number.NaN } },
     { step: 300_000, time: 1001, values: { 'trace/loss': 0.25, 'result/gap': -1 } },
   ]
