@@ -34,6 +34,7 @@ export {
   type ToldResult,
   type TrialField,
 } from './experiment'
+export { type ExportFormat, exportOnnx, exportStudy } from './export'
 export type * from './generated/catalogue'
 export * from './models'
 export {

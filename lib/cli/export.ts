@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import type { ExportFormat } from '../export'
+import type { TrialRecord } from '../store'
 import { UsageError } from './exit'
 import { conditionOf } from './experiment'
 import { print, printJson } from './output'
@@ -15,10 +16,13 @@ interface ExportFlags {
 
 export function exportCommand(): Command {
   return new Command('export')
-    .description('Write the trials of a study as CSV or Parquet, or their curves for TensorBoard.')
-    .argument('<folder>', 'folder of the study')
-    .option('--format <format>', 'csv, parquet or tensorboard.', 'csv')
-    .option('--out <path>', 'File, or folder for tensorboard; default: in the folder of the study.')
+    .description('Write the trials of a study for other programs, or a fitted model as ONNX.')
+    .argument('<path>', 'folder of the study; for onnx the file of the model')
+    .option('--format <format>', 'csv, parquet, tensorboard, mlflow or onnx.', 'csv')
+    .option(
+      '--out <path>',
+      'File; folder for tensorboard and mlflow, or the address of an MLflow server. Default: beside the model or in the study.',
+    )
     .option(
       '--where <condition>',
       'Only trials whose option or result fits, such as algorithm=langevin; may be given several times.',
@@ -29,20 +33,26 @@ export function exportCommand(): Command {
     .addHelpText(
       'after',
       `
-Example:
-  $ meanfield export out/spam --format parquet --out out/spam/trials.parquet`,
+Examples:
+  $ meanfield export out/spam --format parquet --out out/spam/trials.parquet
+  $ meanfield export spam.safetensors --format onnx`,
     )
-    .action(async (folder: string, { format, out, where, json }: ExportFlags) => {
-      const { exportFormats, exportStudy } = await import('../export')
+    .action(async (from: string, { format, out, where, json }: ExportFlags) => {
+      const { exportFormats, exportOnnx, exportStudy } = await import('../export')
+      const finish = (files: string[]) => (json ? printJson({ from, format, files }) : print(files.join('\n')))
+      if (format === 'onnx') {
+        if (where.length > 0) throw new UsageError('--where chooses trials of a study; leave it out for a model.')
+        const path = out ?? `${from.replace(/\.safetensors$/, '')}.onnx`
+        await exportOnnx(from, path)
+        return finish([path])
+      }
       if (!exportFormats.includes(format as ExportFormat))
-        throw new UsageError(`--format is '${format}'; expected one of ${exportFormats.join(', ')}.`)
+        throw new UsageError(`--format is '${format}'; expected one of ${exportFormats.join(', ')}, onnx.`)
       const { StudyStore } = await import('../store')
       const filters = where.map(conditionOf)
-      const path = out ?? join(folder, format === 'tensorboard' ? 'tensorboard' : `trials.${format}`)
-      const files = await exportStudy(StudyStore.open(folder), format as ExportFormat, path, (trial) =>
-        filters.every((holds) => holds(trial)),
-      )
-      if (json) printJson({ folder, format, files })
-      else print(files.join('\n'))
+      const names: Record<string, string> = { tensorboard: 'tensorboard', mlflow: 'mlruns' }
+      const path = out ?? join(from, names[format] ?? `trials.${format}`)
+      const chosen = (trial: TrialRecord) => filters.every((holds) => holds(trial))
+      finish(await exportStudy(StudyStore.open(from), format as ExportFormat, path, chosen))
     })
 }

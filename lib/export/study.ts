@@ -3,13 +3,17 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { StudyStore, TrialRecord } from '../store'
 import { trialsCsv } from './csv'
+import { sendToMlflow, writeMlflow } from './mlflow'
 import { writeParquet } from './parquet'
-import { eventFile, type ScalarEvent } from './tensorboard'
+import { eventFile, type ScalarEvent, scalarEvents } from './tensorboard'
 
-export type ExportFormat = 'csv' | 'parquet' | 'tensorboard'
-export const exportFormats: readonly ExportFormat[] = ['csv', 'parquet', 'tensorboard']
+export type ExportFormat = 'csv' | 'parquet' | 'tensorboard' | 'mlflow'
+export const exportFormats: readonly ExportFormat[] = ['csv', 'parquet', 'tensorboard', 'mlflow']
 
-/** Writes trials to `path`, a file or (tensorboard) a folder with one folder a trial. Returns the files. */
+/**
+ * Writes trials to `path`: a file; for tensorboard a folder, with one folder a trial; for mlflow the folder of a file store or
+ * the address of a server. Returns the files, or what the runs are called.
+ */
 export async function exportStudy(
   store: StudyStore,
   format: ExportFormat,
@@ -27,21 +31,10 @@ export async function exportStudy(
       writeFileSync(file, eventFile(events))
       return [file]
     })
+  if (format === 'mlflow')
+    return /^https?:/.test(path) ? sendToMlflow(store, trials, path) : writeMlflow(store, trials, path)
   mkdirSync(dirname(path), { recursive: true })
   if (format === 'csv') writeFileSync(path, trialsCsv(trials))
   else await writeParquet(path, trials)
   return [path]
-}
-
-/** The points of the trace with their times, then the metrics at the last step. */
-function scalarEvents(store: StudyStore, trial: TrialRecord): ScalarEvent[] {
-  const start = (trial.started ?? 0) / 1000
-  const { step = [], seconds = [], ...columns } = store.trace(trial) ?? {}
-  const events = step.map((at, i): ScalarEvent => {
-    const values = Object.entries(columns).map(([name, column]) => [`trace/${name}`, column[i] as number] as const)
-    return { step: at, time: start + (seconds[i] ?? 0), values: Object.fromEntries(values) }
-  })
-  if (Object.keys(trial.metrics).length === 0) return events
-  const values = Object.fromEntries(Object.entries(trial.metrics).map(([name, value]) => [`result/${name}`, value]))
-  return [...events, { step: step.at(-1) ?? 0, time: (trial.ended ?? 0) / 1000, values }]
 }

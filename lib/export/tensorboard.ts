@@ -2,7 +2,8 @@
  * TensorBoard event files: records of length, masked CRC-32C, an Event as protocol buffer, masked CRC-32C (TensorFlow,
  * tensorflow/core/lib/io/record_writer.cc, and event.proto and summary.proto there).
  */
-import { crc32c } from '../store'
+import { crc32c, type StudyStore, type TrialRecord } from '../store'
+import { double, float, message, text, varint } from './protobuf'
 
 export interface ScalarEvent {
   step: number
@@ -18,8 +19,8 @@ export function eventFile(events: readonly ScalarEvent[]): Buffer {
   const records = events.map(({ step, time, values }) => {
     const finite = Object.entries(values).filter(([, value]) => Number.isFinite(value))
     // Summary.Value: tag = 1, simple_value = 2; Summary: value = 1; Event: wall_time = 1, step = 2, summary = 5.
-    const entries = finite.map(([tag, value]) => bytes(1, Buffer.concat([text(1, tag), float(2, value)])))
-    return Buffer.concat([double(1, time), varint(2, step), bytes(5, Buffer.concat(entries))])
+    const entries = finite.map(([tag, value]) => message(1, text(1, tag), float(2, value)))
+    return Buffer.concat([double(1, time), varint(2, step), message(5, ...entries)])
   })
   return Buffer.concat([version, ...records].map(record))
 }
@@ -37,30 +38,15 @@ function masked(data: Buffer): Buffer {
   return out
 }
 
-function varintBytes(value: number): Buffer {
-  const out: number[] = []
-  let rest = value
-  do {
-    const low = rest % 128
-    rest = Math.floor(rest / 128)
-    out.push(rest > 0 ? low + 128 : low)
-  } while (rest > 0)
-  return Buffer.from(out)
-}
-
-const key = (field: number, wire: number) => varintBytes(field * 8 + wire)
-const varint = (field: number, value: number) => Buffer.concat([key(field, 0), varintBytes(value)])
-const bytes = (field: number, value: Buffer) => Buffer.concat([key(field, 2), varintBytes(value.length), value])
-const text = (field: number, value: string) => bytes(field, Buffer.from(value))
-
-function double(field: number, value: number): Buffer {
-  const out = Buffer.alloc(8)
-  out.writeDoubleLE(value)
-  return Buffer.concat([key(field, 1), out])
-}
-
-function float(field: number, value: number): Buffer {
-  const out = Buffer.alloc(4)
-  out.writeFloatLE(value)
-  return Buffer.concat([key(field, 5), out])
+/** The points of the trace with their times, then the metrics at the last step. */
+export function scalarEvents(store: StudyStore, trial: TrialRecord): ScalarEvent[] {
+  const start = (trial.started ?? 0) / 1000
+  const { step = [], seconds = [], ...columns } = store.trace(trial) ?? {}
+  const events = step.map((at, i): ScalarEvent => {
+    const values = Object.entries(columns).map(([name, column]) => [`trace/${name}`, column[i] as number] as const)
+    return { step: at, time: start + (seconds[i] ?? 0), values: Object.fromEntries(values) }
+  })
+  if (Object.keys(trial.metrics).length === 0) return events
+  const values = Object.fromEntries(Object.entries(trial.metrics).map(([name, value]) => [`result/${name}`, value]))
+  return [...events, { step: step.at(-1) ?? 0, time: (trial.ended ?? 0) / 1000, values }]
 }

@@ -20,7 +20,7 @@ import {
 import { describeTargets, indicesOf, type LinearData, type Loss, rowsFor, targetColumns, weighted } from './linear-data'
 import { type Preparation, preparedClasses, requireRegression } from './preparation'
 import { Run } from './run'
-import { readModel, writeModel } from './saved-model'
+import { readModel, type SavedModel, writeModel } from './saved-model'
 import {
   classIndices,
   classProbabilities,
@@ -225,9 +225,14 @@ export class LinearModel {
 
   /** Writes the fitted model as a safetensors file, whole or not at all. */
   async save(path: string): Promise<void> {
+    await writeModel(path, this.saved())
+  }
+
+  /** @internal What `save` writes. */
+  saved(): SavedModel {
     const { preparation, weights, intercepts, model, summary } = this.#require()
     const k = intercepts.length
-    await writeModel(path, {
+    return {
       model: 'linear',
       preparation,
       settings: { options: this.options, model, summary },
@@ -235,7 +240,7 @@ export class LinearModel {
         ['weights', { data: weights, shape: [k, weights.length / k] }],
         ['intercepts', { data: intercepts, shape: [k] }],
       ]),
-    })
+    }
   }
 
   /** Reads what `save` wrote. */

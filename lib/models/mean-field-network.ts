@@ -230,13 +230,18 @@ export class MeanFieldNetwork {
 
   /** Writes the fitted network as a safetensors file, whole or not at all. */
   async save(path: string): Promise<void> {
+    await writeModel(path, this.saved())
+  }
+
+  /** @internal What `save` writes. */
+  saved(): SavedModel {
     const { preparation, particles, parameters, model, summary } = this.#require()
-    await writeModel(path, {
+    return {
       model: 'mean-field',
       preparation,
       settings: { options: this.options, model, summary },
       tensors: new Map([['particles', { data: particles, shape: [particles.length / parameters, parameters] }]]),
-    })
+    }
   }
 
   /** Reads what `save` wrote. Throws InvalidDataError that names the file and what is wrong with it. */

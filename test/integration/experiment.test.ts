@@ -181,4 +181,7 @@ test('a study is exported, and Parquet read back by another reader has every num
   ).toEqual(expected)
   const { json } = meanfield('export', plain, '--format', 'tensorboard', '--where', 'seed=0', '--json')
   expect(json.files).toHaveLength(4)
+  const mlflow = meanfield('export', plain, '--format', 'mlflow', '--out', join(folder, 'mlruns'), '--json')
+  expect(mlflow.json.files).toHaveLength(12)
+  expect(meanfield('export', plain, '--format', 'excel').stderr).toContain('csv, parquet, tensorboard, mlflow, onnx')
 })

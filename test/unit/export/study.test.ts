@@ -1,6 +1,6 @@
-import { eventFile, type ScalarEvent, trialsCsv } from '../../lib/export'
-import type { TrialRecord } from '../../lib/store'
-import { crc32c } from '../../lib/store'
+import { eventFile, type ScalarEvent, trialsCsv } from '../../../lib/export'
+import type { TrialRecord } from '../../../lib/store'
+import { crc32c } from '../../../lib/store'
 
 const trial = (number: number, more: Partial<TrialRecord>): TrialRecord => ({
   id: `t${number}`,

@@ -1,0 +1,104 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Dataset, LinearModel, MeanFieldNetwork } from '../../../lib'
+import { Random } from '../../../lib/data/random'
+import { exportOnnx } from '../../../lib/export'
+
+// ONNX Runtime in a process of its own: in Jest's realm typed arrays are not those that it knows.
+const runtime = fork(join(__dirname, 'onnx-runtime.mjs'))
+afterAll(() => runtime.disconnect())
+
+const folder = mkdtempSync(join(tmpdir(), 'meanfield-onnx-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const random = new Random(1)
+const rows = 150
+// Columns far from 0 and of different scales: scaling in float32 would lose their digits.
+const features = Array.from({ length: rows }, () => [random.normal(), 1e4 + random.normal(), 1e-3 * random.normal()])
+const noise = () => 0.1 * random.normal()
+const numbers = features.map(([a = 0, b = 0]) => [3 + 2 * a + noise(), b - 1e4 + noise()])
+const three = features.map(([a = 0, b = 0]) => (a > 0.5 ? 'tall' : b > 1e4 ? 'wide' : 'short'))
+const two = features.map(([a = 0]) => (a > 0 ? 'yes' : 'no'))
+
+async function outputsOf(model: MeanFieldNetwork | LinearModel) {
+  const path = join(folder, 'model.onnx')
+  await exportOnnx(model, path)
+  const answer = once(runtime, 'message')
+  runtime.send({ path, features })
+  return (await answer)[0] as { outputs: number[]; label?: string[]; probabilities?: number[] }
+}
+
+/** Largest difference, in parts of the largest value. */
+function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length)
+  const largest = Math.max(...Array.from(b, Math.abs))
+  return Math.max(...Array.from(a, (value, i) => Math.abs(value - (b[i] as number)))) / largest
+}
+
+const layers = ['bounded', 'fixed', 'parity'] as const
+test.each(layers.flatMap((secondLayer) => (['same', 'balanced'] as const).map((signs) => ({ secondLayer, signs }))))(
+  'ONNX Runtime predicts what the network predicts: $secondLayer, $signs',
+  async ({ secondLayer, signs }) => {
+    for (const [i, activation] of (['tanh', 'sigmoid', 'relu', 'softplus', 'silu'] as const).entries()) {
+      const data = Dataset.fromArrays(features, i % 2 ? numbers : numbers.map(([y]) => y as number))
+      const net = new MeanFieldNetwork({
+        particles: 50,
+        activation,
+        secondLayer,
+        signs,
+        bias: i % 2 === 0,
+        scale: (['standard', 'minmax'] as const)[i % 2],
+      })
+      await net.fit(data, { steps: 20, certificate: false, seed: i })
+      const { outputs } = await outputsOf(net)
+      expect(difference(outputs, await net.predict(features))).toBeLessThan(1e-5)
+    }
+  },
+)
+
+test.each([
+  ['logistic', two],
+  ['smooth-hinge', two],
+  ['softmax', three],
+] as const)('classes: labels, and probabilities where the loss has them: %s', async (loss, labels) => {
+  const data = Dataset.fromArrays(features, labels)
+  const net = new MeanFieldNetwork({ particles: 60, loss })
+  await net.fit(data, { steps: 60, certificate: false })
+  const found = await outputsOf(net)
+  expect(difference(found.outputs, await net.predict(features))).toBeLessThan(1e-5)
+  expect(found.label).toEqual(await net.predictClasses(features))
+  if (loss === 'smooth-hinge') expect(found.probabilities).toBeUndefined()
+  else expect(difference(found.probabilities as number[], await net.predictProbabilities(features))).toBeLessThan(1e-5)
+})
+
+test.each([
+  ['squared', numbers],
+  ['softmax', three],
+  ['logistic', three],
+  ['logistic', two],
+] as const)('linear models, in float64: %s', async (loss, targets) => {
+  const data = Dataset.fromArrays(features, targets as number[][] | string[])
+  const model = new LinearModel({ loss, l2: 1e-3, scale: 'standard' })
+  await model.fit(data)
+  const found = await outputsOf(model)
+  expect(difference(found.outputs, await model.predict(data))).toBeLessThan(1e-12)
+  if (data.classes) expect(found.label).toEqual(await model.predictClasses(data))
+})
+
+test('a saved file is exported as the model itself; what is not fitted is refused', async () => {
+  const net = new MeanFieldNetwork({ particles: 10 })
+  await expect(exportOnnx(net, join(folder, 'none.onnx'))).rejects.toThrow('has not been fitted')
+  await net.fit(Dataset.fromArrays(features, two), { steps: 5, certificate: false })
+  const [saved, a, b] = ['m.safetensors', 'a.onnx', 'b.onnx'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  await net.save(saved)
+  await exportOnnx(net, a)
+  await exportOnnx(saved, b)
+  expect(readFileSync(a).equals(readFileSync(b))).toBe(true)
+})
