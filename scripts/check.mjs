@@ -54,19 +54,25 @@ function checkSources() {
 export const checks = {
   layers: checkLayers,
   sources: checkSources,
-  generated: () => quiet(process.execPath, ['scripts/generate.mjs', '--check']),
+  generated: () => {
+    quiet(process.execPath, ['scripts/generate.mjs', '--check'])
+  },
   types: () => {
     for (const config of ['tsconfig.json', 'test/tsconfig.json'])
       quiet(process.execPath, ['node_modules/typescript/bin/tsc', '-p', config])
   },
-  docs: () => quiet(process.execPath, ['node_modules/typedoc/bin/typedoc', '--emit', 'none']),
-  lint: () => quiet(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '.']),
+  docs: () => {
+    quiet(process.execPath, ['node_modules/typedoc/bin/typedoc', '--emit', 'none'])
+  },
+  lint: () => {
+    quiet(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'])
+  },
 }
 
 if (process.argv[1] === import.meta.filename) {
-  main(() => {
+  main(async () => {
     for (const [name, check] of Object.entries(checks)) {
-      check()
+      await check()
       console.log(`${name}: ok`)
     }
   })

@@ -1,4 +1,4 @@
-// npm test: sets up everything, then the native suite, the checks of the house, and jest. Ends with one line of totals.
+// npm test: sets up everything, then the native suite, the checks of the house, the ways of building, and jest. Ends with one line of totals.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,14 +16,16 @@ main(async () => {
   add(runNativeTests())
 
   const { checks } = await import('./check.mjs')
-  for (const [name, check] of Object.entries(checks)) {
-    try {
-      check()
-      console.log(`check ${name}: ok`)
-      add({ passed: 1, failed: 0 })
-    } catch (error) {
-      console.error(`check ${name}: ${error.message}`)
-      add({ passed: 0, failed: 1 })
+  const { doors } = await import('./test-doors.mjs')
+  for (const [kind, all] of Object.entries({ check: checks, door: doors })) {
+    for (const [name, look] of Object.entries(all)) {
+      try {
+        console.log(`${kind} ${name}: ${(await look()) ?? 'ok'}`)
+        add({ passed: 1, failed: 0 })
+      } catch (error) {
+        console.error(`${kind} ${name}: ${error.message}`)
+        add({ passed: 0, failed: 1 })
+      }
     }
   }
 
