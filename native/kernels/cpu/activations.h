@@ -3,6 +3,7 @@
 // two is not a number, both may become so.
 #pragma once
 #include "native/kernels/cpu/simd_math.h"
+#include "native/problem/neurons.h"
 
 namespace meanfield {
 namespace cpu {
@@ -98,6 +99,35 @@ struct SiluUnit {
     *slopes = {slope(x, g.first, value->first), slope(y, g.second, value->second)};
   }
 };
+
+template <class F>
+MEANFIELD_INLINE void with_activation(Activation activation, F&& f) {
+  switch (activation) {
+    case Activation::Tanh:
+      return f(TanhUnit{});
+    case Activation::Sigmoid:
+      return f(SigmoidUnit{});
+    case Activation::Relu:
+      return f(ReluUnit{});
+    case Activation::Softplus:
+      return f(SoftplusUnit{});
+    case Activation::Silu:
+      return f(SiluUnit{});
+  }
+}
+
+/// to = σ(from) for `rows` rows of kN vectors.
+template <class Unit, int kN>
+MEANFIELD_INLINE void activate(float* to, const float* from, int64_t rows) {
+  constexpr int kLanes = kN * kWidth;
+  for (int64_t row = 0; row < rows; row += 2, to += 2 * kLanes, from += 2 * kLanes)
+#pragma GCC unroll 3
+    for (int v = 0; v < kLanes; v += kWidth) {
+      const Pair value = Unit::values(load(from + v), load(from + kLanes + v));
+      store(to + v, value.first);
+      store(to + kLanes + v, value.second);
+    }
+}
 
 }  // namespace MEANFIELD_ISA
 }  // namespace cpu

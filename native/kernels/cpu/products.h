@@ -9,6 +9,8 @@ namespace MEANFIELD_ISA {
 
 constexpr int64_t kLine = 16;  // floats
 
+inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /// A whole number known to the compiler, for choosing a template by value.
 template <int kValue>
 struct Count {
