@@ -61,6 +61,7 @@ export {
   type OptionField,
   type OptionValues,
   OutOfMemoryError,
+  type Precision,
 } from './native'
 export {
   type BootstrapOptions,

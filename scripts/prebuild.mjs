@@ -14,7 +14,7 @@ main(() => {
     process.execPath,
     ['node_modules/prebuildify/bin.js', '--napi', '--name', 'meanfield', ...tag, '--target', process.versions.node],
     {
-      env: { ...process.env, PREBUILD_NODE_GYP: shim },
+      env: { MEANFIELD_CUDA_ARCHITECTURES: 'release', ...process.env, PREBUILD_NODE_GYP: shim },
     },
   )
 })

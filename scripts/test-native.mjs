@@ -14,6 +14,7 @@ export function buildNativeTests(sanitize = '') {
     folder,
     '-DMEANFIELD_ADDON=OFF',
     '-DMEANFIELD_TESTS=ON',
+    '-DMEANFIELD_CUDA=OFF',
     `-DMEANFIELD_SANITIZE=${sanitize}`,
   ])
   quiet('cmake', ['--build', folder, '--parallel', jobs])

@@ -1,6 +1,6 @@
 /** `meanfield doctor`: is everything there, what will be used, and does a small fit give the right answer. */
 import { Command } from 'commander'
-import type { NativeBinding, NativeFitRequest, NativeInfo } from '../native/binding'
+import type { NativeBinding, NativeCudaReport, NativeFitRequest, NativeInfo } from '../native/binding'
 import { packageVersion, platform } from './environment'
 import { describeFailure, exitCodes } from './exit'
 import { print, printJson } from './output'
@@ -29,9 +29,9 @@ Example:
   $ meanfield doctor --json`,
     )
     .action(async (options: { json?: boolean }) => {
-      const { info, checks } = await examine()
+      const { info, cuda, checks } = await examine()
       const healthy = checks.every(({ passed }) => passed)
-      if (options.json) printJson(report(info, checks, healthy))
+      if (options.json) printJson({ ...report(info, checks, healthy), cuda: cuda ?? null })
       else tell(checks, healthy)
       process.exitCode = healthy ? exitCodes.done : exitCodes.wrongUse
     })
@@ -60,7 +60,7 @@ function tell(checks: Check[], healthy: boolean): void {
   print(healthy ? '\nEverything is in order.' : '\nSomething is wrong; see the arrows.')
 }
 
-async function examine(): Promise<{ info?: NativeInfo; checks: Check[] }> {
+async function examine(): Promise<{ info?: NativeInfo; cuda?: NativeCudaReport; checks: Check[] }> {
   const checks: Check[] = [checkNode(), { name: 'platform', passed: true, seen: platform() }]
   let binding: NativeBinding
   try {
@@ -70,18 +70,19 @@ async function examine(): Promise<{ info?: NativeInfo; checks: Check[] }> {
     return { checks }
   }
   const info = binding.info()
+  const cuda = binding.cudaDevices()
   checks.push(
     { name: 'native core', passed: true, seen: `${info.version}, ${info.compiler}, Node-API ${info.napi}` },
     checkInstructions(info),
     checkThreads(info),
-    checkDevice(info),
+    ...checkDevices(info, cuda),
   )
   try {
-    checks.push(...(await selfTest(binding)))
+    checks.push(...(await selfTest(binding, cuda)))
   } catch (error) {
     checks.push({ name: 'small fit', passed: false, ...told(error) })
   }
-  return { info, checks }
+  return { info, cuda, checks }
 }
 
 function told(error: unknown): { seen: string; remedy: string } {
@@ -126,18 +127,33 @@ function checkThreads(info: NativeInfo): Check {
   }
 }
 
-function checkDevice(info: NativeInfo): Check {
-  const { compiler, devices, reason } = info.cuda
-  const built = compiler ? `built with CUDA ${compiler}` : 'built without CUDA'
-  return {
-    name: 'CUDA',
-    passed: true,
-    seen: devices > 0 ? `${devices} devices, ${built}` : `not used: ${reason} (${built})`,
-  }
+/** One line for the kernels, one for each device. A machine without a GPU is in order; a GPU that cannot be used is not. */
+function checkDevices(info: NativeInfo, report: NativeCudaReport): Check[] {
+  const version = (number: number) => `${Math.floor(number / 1000)}.${Math.floor((number % 1000) / 10)}`
+  const built = info.cudaCompiler ? `built with CUDA ${info.cudaCompiler}` : 'built without CUDA'
+  if (report.devices.length === 0)
+    return [{ name: 'CUDA', passed: true, seen: `not used: ${report.reason} (${built})` }]
+  const gibibytes = (bytes: number) => (bytes / 2 ** 30).toFixed(1)
+  return [
+    {
+      name: 'CUDA',
+      passed: true,
+      seen: `kernels for ${report.images} (CUDA ${version(report.runtime)}), driver for CUDA ${version(report.driver)}`,
+    },
+    ...report.devices.map((device, number) => ({
+      name: `cuda:${number}`,
+      passed: device.trouble === '',
+      seen:
+        `${device.name}, capability ${device.capability}, ${device.processors} multiprocessors, ` +
+        `${gibibytes(device.freeBytes)} of ${gibibytes(device.memoryBytes)} GiB free` +
+        (device.image === '' ? '' : `, runs ${device.image}`),
+      ...(device.trouble !== '' && { remedy: device.trouble }),
+    })),
+  ]
 }
 
 /** A network learns a smooth curve: fast and slow kernels must agree, and the number of threads must not matter. */
-async function selfTest(binding: NativeBinding): Promise<Check[]> {
+async function selfTest(binding: NativeBinding, cuda: NativeCudaReport): Promise<Check[]> {
   const rows = 64
   const values = Float32Array.from({ length: rows }, (_, i) => (2 * i) / (rows - 1) - 1)
   const targets = Float64Array.from(values, (x) => Math.sin(3 * x))
@@ -150,9 +166,11 @@ async function selfTest(binding: NativeBinding): Promise<Check[]> {
   const train = (change: Partial<NativeFitRequest>, threads = 1) =>
     binding.fitMeanField({ ...request(threads), ...change }).promise
   const [one, two, slow] = await Promise.all([train({}, 1), train({}, 2), train({ backend: 'reference' })])
+  const usable = cuda.devices.flatMap(({ trouble }, number) => (trouble === '' ? [number] : []))
+  const onDevices = await Promise.all(usable.map((number) => train({ backend: `cuda:${number}` })))
   const mean = targets.reduce((sum, y) => sum + y, 0) / rows
   const start = targets.reduce((sum, y) => sum + (y - mean) ** 2, 0) / (2 * rows)
-  const agree = Math.abs(one.objective - slow.objective) <= 1e-3 * Math.abs(slow.objective)
+  const agrees = (objective: number) => Math.abs(objective - slow.objective) <= 1e-3 * Math.abs(slow.objective)
   const same = Buffer.compare(Buffer.from(one.particles.buffer), Buffer.from(two.particles.buffer)) === 0
   const remedy =
     'The binary does not fit this machine; build it from source with `npm run build` in the package folder, and report it.'
@@ -170,8 +188,15 @@ async function selfTest(binding: NativeBinding): Promise<Check[]> {
     ),
     check(
       'kernels agree',
-      agree,
+      agrees(one.objective),
       `objective ${one.objective.toPrecision(8)} (${one.isa}), ${slow.objective.toPrecision(8)} (reference)`,
+    ),
+    ...onDevices.map(({ objective, isa }, i) =>
+      check(
+        `cuda:${usable[i]} agrees`,
+        agrees(objective),
+        `objective ${objective.toPrecision(8)} (${isa}), ${slow.objective.toPrecision(8)} (reference)`,
+      ),
     ),
     check(
       'threads do not matter',

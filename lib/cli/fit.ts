@@ -14,6 +14,7 @@ interface FitFlags extends DataOptions {
   scale: 'standard' | 'minmax' | 'none'
   scaleTargets: boolean
   device: string
+  precision: string
   out?: string
   checkpoint?: string
   resume?: string
@@ -39,6 +40,7 @@ function meanFieldCommand(): Command {
     .option('--scale <kind>', 'standard (mean 0, deviation 1), minmax ([0, 1]) or none.', 'standard')
     .option('--no-scale-targets', 'Leave regression targets in their own units for training.')
     .option('--device <name>', 'auto, cpu, cuda or cuda:N.', 'auto')
+    .option('--precision <name>', 'Of the products on a CUDA device: float32, tf32 or bf16.', 'float32')
     .option('--out <file>', 'Save the fitted network here (safetensors).')
     .option('--checkpoint <file>', 'Write checkpoints here; after Ctrl-C the run can go on from it.')
     .option('--resume <file>', 'Continue from this checkpoint: same data, options and seed.')
@@ -70,7 +72,7 @@ async function fitMeanField(
   const { MeanFieldNetwork } = await import('../models')
   const json = options.json === true
   const seed = Number(run.seed ?? 0)
-  const { scale, scaleTargets, device, out, checkpoint, resume } = options
+  const { scale, scaleTargets, device, precision, out, checkpoint, resume } = options
   if (out !== undefined) await requireFilePlace(out, '--out')
   if (checkpoint !== undefined) await requireFilePlace(checkpoint, '--checkpoint')
   const { train, test, seconds: load } = await loadData(options, seed)
@@ -86,6 +88,7 @@ async function fitMeanField(
     const fitting = net.fit(train, {
       ...run,
       device: device as 'auto',
+      precision: precision as 'float32',
       signal: interrupt.signal,
       ...(checkpoint !== undefined && { checkpoint }),
       ...(resume !== undefined && { resume }),

@@ -10,7 +10,12 @@ export {
 } from './linear-model'
 export type { Loss as MeanFieldLoss } from './losses'
 export type { MeanFieldFit, MeanFieldSummary, Trace } from './mean-field-fit'
-export { type MeanFieldFitOptions, MeanFieldNetwork, type MeanFieldNetworkOptions } from './mean-field-network'
+export {
+  type MeanFieldFitOptions,
+  MeanFieldNetwork,
+  type MeanFieldNetworkOptions,
+  type PredictOptions,
+} from './mean-field-network'
 export type { Rows } from './preparation'
 export { abortError, Run, type RunControls } from './run'
 export type { ClassScores, RegressionScores, Scores } from './scores'

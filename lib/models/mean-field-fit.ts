@@ -9,6 +9,7 @@ import {
   type NativeFitResult,
   type OptionField,
   type OptionValues,
+  type Precision,
 } from '../native'
 
 export type Trace = Record<keyof TracePoint, Float64Array>
@@ -38,6 +39,8 @@ export interface MeanFieldFit {
   seconds: { setup: number; solve: number; certificate: number }
   stop: 'budget' | 'target' | 'tolerance' | 'aborted'
   device: string
+  /** Of the products; `float32` on the CPU. */
+  precision: Precision
   /** Why `device: 'auto'` did not take a GPU. */
   deviceReason?: string
   isa: string
@@ -60,7 +63,7 @@ function fieldsOf(algorithm: string): { model: OptionField[]; algorithm: OptionF
 }
 
 export function describeFit(
-  { algorithm, model, run, train }: NativeFitRequest,
+  { algorithm, model, run, train, precision = 'float32' }: NativeFitRequest,
   result: NativeFitResult,
   device: ChosenDevice,
   preparing: number,
@@ -86,6 +89,7 @@ export function describeFit(
     seconds: { ...seconds, setup: preparing + seconds.setup },
     stop: result.stop === 'cancelled' ? 'aborted' : result.stop,
     device: device.name,
+    precision,
     ...(device.reason !== undefined && { deviceReason: device.reason }),
     isa,
     threads,

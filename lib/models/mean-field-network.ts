@@ -14,6 +14,7 @@ import {
   type NativeFitRequest,
   type NativeTable,
   type OptionValues,
+  type Precision,
 } from '../native'
 import { type Begun, fitMany, type MeanFieldManyOptions, type MeanFieldManyRun, type Preparing } from './fit-many'
 import { chooseLoss, classLoss, type Loss, lossTargets, outputsOf } from './losses'
@@ -53,6 +54,12 @@ export interface MeanFieldFitOptions extends RunOptions {
   validation?: Dataset
   /** Where to run. Default `'auto'`. */
   device?: Device
+  /**
+   * Of the products on a CUDA device, where tensor cores multiply `tf32` or `bf16`: relative errors of 2^-11 and 2^-8 a
+   * factor, with float32 accumulation. Default `'float32'`, which agrees with the CPU to rounding. `device: 'auto'`
+   * computes in float32 where it takes the CPU.
+   */
+  precision?: Precision
   /** Stops the run, which then resolves with `stop: 'aborted'`; raised before the data have been looked at it rejects with an AbortError. */
   signal?: AbortSignal
   /** Starting particles, M × p; absent: drawn from N(0, initialVariance · I). */
@@ -63,6 +70,12 @@ export interface MeanFieldFitOptions extends RunOptions {
   checkpoint?: string
   /** Checkpoint to continue from: same data, options and seed, or it is refused. */
   resume?: string
+}
+
+/** Options of a prediction: a signal to stop it with, and where to run it, by default on the CPU. */
+export interface PredictOptions {
+  signal?: AbortSignal
+  device?: Device
 }
 
 interface Fitted {
@@ -183,12 +196,12 @@ export class MeanFieldNetwork {
    * Outputs, n × k row-major: regression in the units of the targets; classification as margins (k = 1, positive for the
    * second class) or one logit a class.
    */
-  async predict(features: Rows, { signal }: { signal?: AbortSignal } = {}): Promise<Float32Array> {
+  async predict(features: Rows, { signal, device = 'cpu' }: PredictOptions = {}): Promise<Float32Array> {
     const { preparation, particles, model } = this.#require()
     if (signal?.aborted) throw abortError(signal.reason)
     try {
       const matrix = await preparedFeatures(preparation, features)
-      const job = binding().predictMeanField({ features: matrix, particles, model })
+      const job = binding().predictMeanField({ features: matrix, particles, model, backend: chooseDevice(device).name })
       signal?.addEventListener('abort', job.cancel, { once: true })
       if (signal?.aborted) job.cancel()
       const outputs = await job.promise.finally(() => signal?.removeEventListener('abort', job.cancel))
@@ -199,13 +212,13 @@ export class MeanFieldNetwork {
   }
 
   /** The label of every row. Throws InvalidDataError for a regression. */
-  async predictClasses(features: Rows, options?: { signal?: AbortSignal }): Promise<string[]> {
+  async predictClasses(features: Rows, options?: PredictOptions): Promise<string[]> {
     const classes = this.#requireClasses()
     return Array.from(classIndices(await this.predict(features, options), this.#outputs()), (i) => classes[i] as string)
   }
 
   /** Class probabilities, n × classes. Only the logistic and softmax losses have them. */
-  async predictProbabilities(features: Rows, options?: { signal?: AbortSignal }): Promise<Float32Array> {
+  async predictProbabilities(features: Rows, options?: PredictOptions): Promise<Float32Array> {
     this.#requireClasses()
     const { loss } = this.#require().model
     if (loss !== 'logistic' && loss !== 'softmax')
@@ -216,7 +229,7 @@ export class MeanFieldNetwork {
   }
 
   /** `{ accuracy, loss }` for classes, `{ r2, mse }` in the units of the targets for regression. */
-  async score(data: Dataset, options?: { signal?: AbortSignal }): Promise<Scores> {
+  async score(data: Dataset, options?: PredictOptions): Promise<Scores> {
     const { preparation, model } = this.#require()
     const { classes, targetScalers } = preparation
     requireDataset(data, 'data to score')
@@ -295,6 +308,8 @@ export class MeanFieldNetwork {
     const preparation = this.#prepare(train, how)
     const request = await this.#request(train, preparation, options, how)
     const preparing = (performance.now() - start) / 1000
+    if (device.name !== 'cpu') request.backend = device.name
+    if (device.name !== 'cpu' || options.device === 'cpu') request.precision = options.precision ?? 'float32'
     return {
       request,
       settle: (result) => {
@@ -314,7 +329,7 @@ export class MeanFieldNetwork {
     how: Preparing,
   ): Promise<NativeFitRequest> {
     const { algorithm = 'langevin', scale: _, scaleTargets: __, loss: asked = 'auto', ...model } = this.options
-    const { validation, device: ___, signal: ____, initial, snapshots, checkpoint, resume, ...run } = options
+    const { validation, device: _d, precision: _p, signal: _s, initial, snapshots, checkpoint, resume, ...run } = options
     const loss = chooseLoss(asked, preparation)
     const table = (data: Dataset) => how.tableOf(loss, preparation, data)
     const { name, ...algorithmOptions } = typeof algorithm === 'string' ? { name: algorithm } : { ...algorithm }
@@ -337,7 +352,7 @@ async function tableOf(loss: Loss, preparation: Preparation, data: Dataset): Pro
   return { targets: lossTargets(loss, preparation, data), ...(await preparedFeatures(preparation, data)) }
 }
 
-const fitOptionNames = ['validation', 'device', 'signal', 'initial', 'snapshots', 'checkpoint', 'resume']
+const fitOptionNames = ['validation', 'device', 'precision', 'signal', 'initial', 'snapshots', 'checkpoint', 'resume']
 
 function requireFitOptions(options: MeanFieldFitOptions): MeanFieldFitOptions {
   requireNames('fit', options, [...catalogue().run.map(({ name }) => name), ...fitOptionNames])

@@ -58,9 +58,41 @@ export interface NativeInfo {
   isas: { name: string; supported: boolean }[]
   /** Processors available to this process (affinity and control-group quota). */
   parallelism: number
-  /** Whether CUDA was found when the addon was compiled, its version, and why no device is used. */
-  cuda: { compiler: string | null; devices: number; reason: string }
+  /** Version of the CUDA compiler that was there when the addon was compiled; null: none, and no CUDA kernels. */
+  cudaCompiler: string | null
 }
+
+export interface NativeCudaDevice {
+  name: string
+  /** Compute capability, for example `9.0`. */
+  capability: string
+  /** Streaming multiprocessors. */
+  processors: number
+  memoryBytes: number
+  freeBytes: number
+  /** The compiled code that it runs. */
+  image: string
+  /** Why it cannot be used and what to do; empty when it can. */
+  trouble: string
+}
+
+export interface NativeCudaReport {
+  /** File of the kernels; empty when it could not be opened. */
+  library: string
+  /** Architectures that it holds code for. */
+  images: string
+  /** CUDA version that it was built with, 13000 for 13.0, and the newest one that the driver knows; 0 for none. */
+  runtime: number
+  driver: number
+  devices: NativeCudaDevice[]
+  /** Why there is no device that can be used, and what to do; empty when there is one. */
+  reason: string
+}
+
+export type Backend = 'cpu' | 'reference' | `cuda:${number}`
+
+/** Of the products on a CUDA device; accumulation is in float32 or better. */
+export type Precision = 'float32' | 'tf32' | 'bf16'
 
 export interface NativeMatrix {
   /** Row-major, rows × columns. Read in place; pinned until the job ends. */
@@ -92,8 +124,10 @@ export interface NativeFitRequest {
   checkpoint?: string
   /** File to continue from. */
   resume?: string
-  /** `cpu` (the best instruction set), or `reference` (slow, for tests). */
-  backend?: 'cpu' | 'reference'
+  /** `cpu` (the best instruction set), a CUDA device, or `reference` (slow, for tests). */
+  backend?: Backend
+  /** Default `float32`; others on a CUDA device only. */
+  precision?: Precision
   /** Instruction set by name, overriding detection. */
   isa?: string
 }
@@ -158,7 +192,8 @@ export interface NativePredictRequest {
   model: OptionValues
   threads?: number
   isa?: string
-  backend?: 'cpu' | 'reference'
+  backend?: Backend
+  precision?: Precision
 }
 
 /** An error of one of many fits. */
@@ -250,6 +285,8 @@ export interface NativeJob<T> {
 
 export interface NativeBinding {
   info(): NativeInfo
+  /** Opens the CUDA kernels where there is a driver, and looks at the devices. */
+  cudaDevices(): NativeCudaReport
   /** The catalogue as JSON text. */
   catalogue(): string
   /**

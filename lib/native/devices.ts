@@ -1,22 +1,39 @@
 /** Which device a run is on, and why. */
+import type { NativeCudaReport } from './binding'
 import { DeviceError, InvalidOptionError } from './errors'
 import { binding } from './load'
 
-/** `auto` takes a GPU where there is one that can be used; `cuda` and `cuda:1` insist on it. */
+/** `auto` takes a GPU where there is one that can be used; `cuda` (the first) and `cuda:1` insist on it. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 
 export interface ChosenDevice {
-  name: 'cpu'
+  name: 'cpu' | `cuda:${number}`
   /** Why `auto` did not take a GPU. */
   reason?: string
 }
 
-/** @throws InvalidOptionError for an unknown name, DeviceError when the device asked for cannot be used */
-export function chooseDevice(device: Device = 'auto'): ChosenDevice {
+/** What is known of the CUDA devices. Opens the kernels where there is a driver; costs nothing where there is none. */
+export const cudaDevices = (): NativeCudaReport => binding().cudaDevices()
+
+/**
+ * @param look a parameter so that every machine can be tested on any
+ * @throws InvalidOptionError for an unknown name, DeviceError when the device asked for cannot be used
+ */
+export function chooseDevice(device: Device = 'auto', look: () => NativeCudaReport = cudaDevices): ChosenDevice {
   if (device === 'cpu') return { name: 'cpu' }
-  if (device !== 'auto' && !/^cuda(:\d+)?$/.test(device))
+  if (device !== 'auto' && !/^cuda(:\d{1,3})?$/.test(device))
     throw new InvalidOptionError(`device is '${device}'; expected 'auto', 'cpu', 'cuda' or 'cuda:N'.`)
-  const { reason } = binding().info().cuda
-  if (device === 'auto') return { name: 'cpu', reason }
-  throw new DeviceError(`device is '${device}', but ${reason} Use device 'cpu' or 'auto', or see 'meanfield doctor'.`)
+  const { devices, reason } = look()
+  if (device === 'auto') {
+    const first = devices.findIndex(({ trouble }) => trouble === '')
+    return first < 0 ? { name: 'cpu', reason } : { name: `cuda:${first}` }
+  }
+  const remedy = "Use device 'cpu' or 'auto', or see 'meanfield doctor'."
+  const number = Number(device.split(':')[1] ?? 0)
+  const chosen = devices[number]
+  if (chosen?.trouble === '') return { name: `cuda:${number}` }
+  if (devices.length === 0 || chosen)
+    throw new DeviceError(`device is '${device}', but ${chosen?.trouble ?? reason} ${remedy}`)
+  const count = devices.length === 1 ? 'there is 1 CUDA device' : `there are ${devices.length} CUDA devices`
+  throw new DeviceError(`device is '${device}', but ${count}, numbered from 0. ${remedy}`)
 }

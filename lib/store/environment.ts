@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { cpus, hostname, release, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
-import { nativeInfo } from '../native'
+import { cudaDevices, nativeInfo } from '../native'
 
 export interface EnvironmentRecord {
   time: number
@@ -32,7 +32,8 @@ export interface EnvironmentRecord {
 const packageRoot = join(__dirname, '..', '..')
 
 export function captureEnvironment(folder = process.cwd()): EnvironmentRecord {
-  const { version, compiler, isa, parallelism, cuda } = nativeInfo()
+  const { version, compiler, isa, parallelism } = nativeInfo()
+  const { devices, reason } = cudaDevices()
   const record: EnvironmentRecord = {
     time: Date.now(),
     host: hostname(),
@@ -43,7 +44,7 @@ export function captureEnvironment(folder = process.cwd()): EnvironmentRecord {
     processors: cpus().length,
     memory: totalmem(),
     meanfield: JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')).version,
-    core: { version, compiler, isa, parallelism, cuda: cuda.devices > 0 ? `${cuda.devices} devices` : cuda.reason },
+    core: { version, compiler, isa, parallelism, cuda: devices.map(({ name }) => name).join(', ') || reason },
     command: process.argv.slice(2),
   }
   const binary = hashOf(join(packageRoot, 'build', 'Release', 'meanfield.node'))

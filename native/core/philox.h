@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "native/core/host_device.h"
+
 namespace meanfield {
 
 /// What a random number is for. Streams never share a counter. Values are part of the checkpoint format.
@@ -17,7 +19,7 @@ struct PhiloxWords {
   uint32_t word[4];
 };
 
-inline PhiloxWords philox4x32_10(PhiloxWords counter, uint32_t key0, uint32_t key1) {
+MEANFIELD_HOST_DEVICE inline PhiloxWords philox4x32_10(PhiloxWords counter, uint32_t key0, uint32_t key1) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t product0 = uint64_t{0xD2511F53u} * counter.word[0];
     const uint64_t product1 = uint64_t{0xCD9E8D57u} * counter.word[2];
@@ -35,10 +37,10 @@ struct RandomField {
   Stream stream = Stream::Noise;
 
   /// Words 1..3 of the counter are (particle, step low, stream and step high); word 0 is coordinate / 4.
-  static uint32_t high_word(Stream stream, uint64_t step) {
+  MEANFIELD_HOST_DEVICE static uint32_t high_word(Stream stream, uint64_t step) {
     return (static_cast<uint32_t>(stream) << 24) | static_cast<uint32_t>((step >> 32) & 0xFFFFFFu);
   }
-  PhiloxWords words(uint64_t step, uint32_t particle, uint32_t quad) const {
+  MEANFIELD_HOST_DEVICE PhiloxWords words(uint64_t step, uint32_t particle, uint32_t quad) const {
     return philox4x32_10({{quad, particle, static_cast<uint32_t>(step), high_word(stream, step)}},
                          static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32));
   }
@@ -56,10 +58,10 @@ struct RandomField {
 
 /// The two uniforms of a Box-Muller pair, rounded to float32 in a way that any instruction set reproduces:
 /// radiusUniform in (0, 1], 31 bits, exact near 0 where the tail lives; halfTurns in [-1, 1].
-inline float radius_uniform(uint32_t word) {
+MEANFIELD_HOST_DEVICE inline float radius_uniform(uint32_t word) {
   return static_cast<float>(static_cast<int32_t>(word >> 1)) * 0x1p-31f + 0x1p-32f;
 }
-inline float half_turns(uint32_t word) { return static_cast<float>(static_cast<int32_t>(word)) * 0x1p-31f; }
+MEANFIELD_HOST_DEVICE inline float half_turns(uint32_t word) { return static_cast<float>(static_cast<int32_t>(word)) * 0x1p-31f; }
 
 /// Box-Muller: words (0, 1) give normals 0 = R cos, 1 = R sin; words (2, 3) give 2 and 3.
 inline float RandomField::normal(uint64_t step, uint32_t particle, uint32_t coordinate) const {

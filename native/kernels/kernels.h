@@ -18,15 +18,22 @@
 namespace meanfield {
 
 /// Raised whenever the table or a struct in it changes; a shared library with another version is refused.
-constexpr uint32_t kBackendVersion = 2;
+constexpr uint32_t kBackendVersion = 3;
 
 enum class Status : int32_t { Ok = 0, Cancelled = 1, OutOfMemory = 2, DeviceFailure = 3 };
+
+/// Of the products on a device with matrix units; accumulation is always in float32 or better. What it costs is stated
+/// in docs/gpu.md.
+enum class Precision : int32_t { Float32, Tf32, Bf16 };
+inline const char* const kPrecisionNames[] = {"float32", "tf32", "bf16"};
 
 struct NetworkShape {
   int64_t particles;  // M
   int64_t inputs;     // numbers of x a neuron sees, the constant 1 of the bias included
   Neuron neuron;
-  int32_t threads;  // >= 1
+  int32_t threads;  // >= 1; a device has its own
+  Precision precision = Precision::Float32;  // others on a device only
+  int32_t device = 0;                        // number of the device, where the backend has several
   /// p: inputs of the weights, then the tail of the second layer.
   int64_t parameters() const { return inputs + neuron.tail(); }
 };
@@ -89,6 +96,10 @@ struct Backend {
                      double* energies);
   /// Σ_r ‖θ_r‖² in double, in an order fixed by M and p. Not finite as soon as one coordinate is not.
   Status (*sum_squares)(void* network, double* sum);
+
+  /// What was seen and what to do, when the last call of this thread returned OutOfMemory or DeviceFailure; "" when there
+  /// is no more to say than the status does. Valid until the thread's next call. nullptr: the backend never has more to say.
+  const char* (*message)();
 };
 
 /// Slow, scalar, double precision inside, written to be read: every other backend is tested against it.

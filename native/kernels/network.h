@@ -82,15 +82,18 @@ class Network {
 
  private:
   void check(Status status) const {
+    const std::string more = backend_->message && status != Status::Ok ? backend_->message() : "";
     switch (status) {
       case Status::Ok: return;
       case Status::Cancelled: throw Error(ErrorCode::Cancelled, "the run was cancelled.");
       case Status::OutOfMemory:
         throw Error(ErrorCode::OutOfMemory, "not enough memory for " + std::to_string(shape_.particles) +
                                                 " particles of " + std::to_string(shape_.parameters()) +
-                                                " numbers and the data; use fewer particles or fewer rows.");
+                                                " numbers and the data; use fewer particles or fewer rows." +
+                                                (more.empty() ? "" : " In detail: " + more));
       case Status::DeviceFailure:
-        throw Error(ErrorCode::Device, std::string("the ") + backend_->name + " backend failed; run 'meanfield doctor'.");
+        throw Error(ErrorCode::Device,
+                    more.empty() ? std::string("the ") + backend_->name + " backend failed; run 'meanfield doctor'." : more);
     }
   }
 

@@ -6,6 +6,7 @@
 
 #include "native/core/spectrum.h"
 #include "native/core/thread_pool.h"
+#include "native/kernels/devices.h"
 
 namespace meanfield {
 
@@ -15,12 +16,35 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-const Backend* choose_backend(const std::string& backend, const std::string& isa) {
-  if (backend == "reference") return reference_backend();
+/// Where a network computes.
+struct Machine {
+  const Backend* backend;
+  int device;
+  Precision precision;
+
+  NetworkShape place(NetworkShape shape) const {
+    shape.device = device;
+    shape.precision = precision;
+    return shape;
+  }
+};
+
+Machine choose_machine(const std::string& backend, const std::string& isa, const std::string& precision) {
+  int chosen = 0;
+  while (chosen < 3 && precision != kPrecisionNames[chosen]) ++chosen;
+  if (chosen == 3)
+    throw Error(ErrorCode::InvalidOption, "precision is '" + precision + "'; expected 'float32', 'tf32' or 'bf16'.");
+  const int device = cuda_device_number(backend);
+  if (device >= 0) return {cuda_backend(device), device, static_cast<Precision>(chosen)};
+  if (chosen != 0)
+    throw Error(ErrorCode::InvalidOption, "precision is '" + precision + "', which only a CUDA device has; the backend is '" +
+                                              backend + "'. Use precision 'float32'.");
+  if (backend == "reference") return {reference_backend(), 0, Precision::Float32};
   if (backend != "cpu")
-    throw Error(ErrorCode::InvalidOption, "backend is '" + backend + "'; expected 'cpu' or 'reference'.");
-  if (isa.empty()) return cpu_backend();
-  if (const Backend* found = cpu_backend(isa.c_str())) return found;
+    throw Error(ErrorCode::InvalidOption,
+                "backend is '" + backend + "'; expected 'cpu', 'cuda', 'cuda:N' or 'reference'.");
+  if (isa.empty()) return {cpu_backend(), 0, Precision::Float32};
+  if (const Backend* found = cpu_backend(isa.c_str())) return {found, 0, Precision::Float32};
   std::string known;
   for (int i = 0; i < cpu_isa_count(); ++i)
     if (cpu_isa_supported(i)) known += std::string(known.empty() ? "'" : ", '") + cpu_isa_name(i) + "'";
@@ -111,7 +135,7 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
                                               "; expected at least as much, since annealing falls towards it.");
   if (!std::is_sorted(request.snapshots.begin(), request.snapshots.end()))
     throw Error(ErrorCode::InvalidOption, "snapshots must be increasing steps.");
-  choose_backend(request.backend, request.isa);
+  choose_machine(request.backend, request.isa, request.precision);
 }
 
 DataConstants MeanFieldFit::measure_data(const CancelToken& cancel) const {
@@ -178,8 +202,9 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   const double variance = choose("initialVariance", !model_.initialVariance,
                                  model_.initialVariance ? Choice{*model_.initialVariance, ""} : prior);
   result.threads = thread_count(options_.threads);
-  const Backend* backend = choose_backend(request_.backend, request_.isa);
-  NetworkShape shape = network_shape(model_, request_.train.features.cols, scale, result.threads);
+  const Machine machine = choose_machine(request_.backend, request_.isa, request_.precision);
+  const Backend* backend = machine.backend;
+  NetworkShape shape = machine.place(network_shape(model_, request_.train.features.cols, scale, result.threads));
   Network network(backend, shape);
   const auto register_table = [&](const Table& table) {
     return Targets{network.add_matrix(table.features), table.features.rows, table.targets};
@@ -293,7 +318,7 @@ int64_t predict_outputs(const PredictRequest& request) {
                                             " numbers for the particles; the model has " +
                                             std::to_string(request.particleCount) +
                                             ". Predict on the columns that the model was fitted on.");
-  choose_backend(request.backend, request.isa);
+  choose_machine(request.backend, request.isa, request.precision);
   return model.outputs;
 }
 
@@ -303,8 +328,9 @@ void predict_mean_field(const PredictRequest& request, const CancelToken& cancel
   check_finite(request.features, "prediction", cancel);
   const NetworkOptions model = NetworkOptions::table().parse("mean-field", request.model);
   const Auto<int64_t> threads = request.threads > 0 ? Auto<int64_t>(request.threads) : std::nullopt;
-  Network network(choose_backend(request.backend, request.isa),
-                  network_shape(model, request.features.cols, output_scale(model).value, thread_count(threads)));
+  const Machine machine = choose_machine(request.backend, request.isa, request.precision);
+  Network network(machine.backend, machine.place(network_shape(model, request.features.cols, output_scale(model).value,
+                                                               thread_count(threads))));
   network.interrupt_with(&cancel);
   const int32_t matrix = network.add_matrix(request.features);
   network.write_particles(request.particles);

@@ -33,8 +33,9 @@ struct FitRequest {
   std::vector<int64_t> snapshots;
   std::string checkpoint;
   std::string resume;
-  std::string backend = "cpu";
+  std::string backend = "cpu";  // cpu, cuda, cuda:N, reference
   std::string isa;
+  std::string precision = "float32";  // of the products on a CUDA device: float32, tf32, bf16
 };
 
 struct FitResult {
@@ -121,8 +122,9 @@ struct PredictRequest {
   int64_t particleCount = 0;  // numbers in `particles`, must be M·p
   OptionValues model;
   int threads = 0;  // 0: all that are available
-  std::string backend = "cpu";
+  std::string backend = "cpu";  // cpu, cuda, cuda:N, reference
   std::string isa;
+  std::string precision = "float32";  // of the products on a CUDA device: float32, tf32, bf16
 };
 /// k, after checking the request.
 int64_t predict_outputs(const PredictRequest& request);

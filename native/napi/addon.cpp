@@ -8,7 +8,7 @@
 #include "native/core/errors.h"
 #include "native/core/spectrum.h"
 #include "native/core/thread_pool.h"
-#include "native/kernels/kernels.h"
+#include "native/kernels/devices.h"
 #include "native/mean_field/fit_many.h"
 #include "native/napi/convert.h"
 #include "native/napi/failure.h"
@@ -36,16 +36,34 @@ const char* compiler() {
 #endif
 }
 
-Napi::Object cuda(Napi::Env env) {
+Napi::Object cuda_device(Napi::Env env, const CudaDevice& device) {
   Napi::Object object = Napi::Object::New(env);
-  const std::string version = MEANFIELD_CUDA_VERSION;
-  object.Set("compiler", version.empty() ? env.Null() : Napi::Value(Napi::String::New(env, version)));
-  object.Set("reason", version.empty()
-                           ? "the addon was compiled without CUDA and has no CUDA kernels; runs use the CPU."
-                           : "the addon has no CUDA kernels, although CUDA was there when it was compiled; "
-                             "runs use the CPU.");
-  object.Set("devices", 0);
+  object.Set("name", device.name);
+  object.Set("capability", std::to_string(device.major) + "." + std::to_string(device.minor));
+  object.Set("processors", device.processors);
+  object.Set("memoryBytes", static_cast<double>(device.memoryBytes));
+  object.Set("freeBytes", static_cast<double>(device.freeBytes));
+  object.Set("image", device.image);
+  object.Set("trouble", device.trouble);
   return object;
+}
+
+Napi::Value cuda_devices(const Napi::CallbackInfo& arguments) {
+  const Napi::Env env = arguments.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const CudaReport report = cuda_report();
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("library", report.library);
+    object.Set("images", report.images);
+    object.Set("runtime", report.runtime);
+    object.Set("driver", report.driver);
+    object.Set("reason", report.reason);
+    Napi::Array devices = Napi::Array::New(env, report.devices.size());
+    for (size_t i = 0; i < report.devices.size(); ++i)
+      devices.Set(static_cast<uint32_t>(i), cuda_device(env, report.devices[i]));
+    object.Set("devices", devices);
+    return object;
+  });
 }
 
 Napi::Value info(const Napi::CallbackInfo& arguments) {
@@ -65,7 +83,8 @@ Napi::Value info(const Napi::CallbackInfo& arguments) {
     }
     object.Set("isas", isas);
     object.Set("parallelism", available_parallelism());
-    object.Set("cuda", cuda(env));
+    const std::string cuda = MEANFIELD_CUDA_VERSION;
+    object.Set("cudaCompiler", cuda.empty() ? env.Null() : Napi::Value(Napi::String::New(env, cuda)));
     return object;
   });
 }
@@ -167,6 +186,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   prepare_environment(env);
   exports.Set("info", Napi::Function::New<info>(env, "info"));
   exports.Set("catalogue", Napi::Function::New<catalogue>(env, "catalogue"));
+  exports.Set("cudaDevices", Napi::Function::New<cuda_devices>(env, "cudaDevices"));
   exports.Set("fitMeanField", Napi::Function::New<fit_mean_field>(env, "fitMeanField"));
   exports.Set("fitManyMeanField", Napi::Function::New<fit_many_mean_field>(env, "fitManyMeanField"));
   exports.Set("predictMeanField", Napi::Function::New<predict_mean_field_job>(env, "predictMeanField"));

@@ -88,6 +88,7 @@ FitRequest read_fit_request(const Napi::Object& request, Pins& pins) {
   fit.resume = optional_text(request, "resume", "");
   fit.backend = optional_text(request, "backend", fit.backend);
   fit.isa = optional_text(request, "isa", "");
+  fit.precision = optional_text(request, "precision", fit.precision);
   return fit;
 }
 
@@ -106,6 +107,7 @@ PredictRequest read_predict_request(const Napi::Object& request, Pins& pins) {
   }
   predict.backend = optional_text(request, "backend", predict.backend);
   predict.isa = optional_text(request, "isa", "");
+  predict.precision = optional_text(request, "precision", predict.precision);
   return predict;
 }
 

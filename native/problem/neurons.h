@@ -15,6 +15,8 @@
 #include <cstdint>
 #include <string>
 
+#include "native/core/host_device.h"
+
 namespace meanfield {
 
 enum class Activation : int32_t { Tanh, Sigmoid, Relu, Softplus, Silu };
@@ -32,11 +34,11 @@ struct Neuron {
   float scale = 1;      // R
 
   /// Numbers of the tail: 0, k or 1.
-  int32_t tail() const {
+  MEANFIELD_HOST_DEVICE int32_t tail() const {
     return secondLayer == SecondLayer::Fixed ? 0 : secondLayer == SecondLayer::Bounded ? outputs : 1;
   }
   /// a_j of particle r: −1, 0 or 1.
-  int sign(int64_t particle, int output) const {
+  MEANFIELD_HOST_DEVICE int sign(int64_t particle, int output) const {
     if (outputs > 1 && particle % outputs != output) return 0;
     return signs == Signs::Balanced && (particle / outputs) % 2 == 1 ? -1 : 1;
   }

@@ -122,6 +122,7 @@ const Backend* backend() {
         return guarded([&] { return of(network).energies(matrix, rows, weights, cancel, energies); });
       },
       [](void* network, double* sum) { return guarded([&] { return *sum = of(network).sum_squares(), Status::Ok; }); },
+      nullptr,
   };
   return &table;
 }

@@ -1,0 +1,93 @@
+// A block of threads, written so that the same kernel is CUDA and ordinary C++.
+//
+// A kernel is a structure with `kThreads`, `kBlocks` (blocks an SM is meant to hold) and operator()(Block&). Its body is a
+// sequence of sections: `each` runs a function for every thread of the block, `each_warp` for every warp, `lanes` for the
+// threads of one warp; `barrier` is the only thing that orders shared memory between threads. What a thread keeps from
+// one section to the next lives in PerThread. Under nvcc a section is the code of the thread at hand; elsewhere it is
+// a loop over the threads (emulated_block.h), which checks every access to shared memory for races.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#ifdef __CUDACC__
+
+#define MEANFIELD_DEVICE __device__ __forceinline__
+#define MEANFIELD_DEVICE_CALL __device__ __noinline__
+#define MEANFIELD_UNROLL _Pragma("unroll")
+#define MEANFIELD_UNROLL_TWICE _Pragma("unroll 2")
+#define MEANFIELD_ROLLED _Pragma("unroll 1")
+
+namespace meanfield {
+namespace cuda {
+
+struct alignas(16) Words {
+  uint32_t w[4];
+};
+
+class Shared {
+ public:
+  MEANFIELD_DEVICE explicit Shared(uint32_t* words) : words_(words) {}
+  MEANFIELD_DEVICE Shared from(int offset) const { return Shared(words_ + offset); }
+  MEANFIELD_DEVICE uint32_t load(int at) const { return words_[at]; }
+  MEANFIELD_DEVICE float load_float(int at) const { return __uint_as_float(words_[at]); }
+  MEANFIELD_DEVICE Words load4(int at) const { return *reinterpret_cast<const Words*>(words_ + at); }
+  MEANFIELD_DEVICE void store(int at, uint32_t word) { words_[at] = word; }
+  MEANFIELD_DEVICE void store_float(int at, float value) { words_[at] = __float_as_uint(value); }
+  MEANFIELD_DEVICE void store4(int at, const Words& words) { *reinterpret_cast<Words*>(words_ + at) = words; }
+
+ private:
+  uint32_t* words_;
+};
+
+template <class T>
+class PerThread {
+ public:
+  MEANFIELD_DEVICE T& operator[](int) { return mine_; }
+
+ private:
+  T mine_;
+};
+
+class Block {
+ public:
+  MEANFIELD_DEVICE int64_t x() const { return blockIdx.x; }
+  MEANFIELD_DEVICE int64_t y() const { return blockIdx.y; }
+  /// Once a kernel.
+  template <int kWords>
+  MEANFIELD_DEVICE Shared shared() {
+    __shared__ __align__(16) uint32_t words[kWords];
+    return Shared(words);
+  }
+  template <class T>
+  MEANFIELD_DEVICE PerThread<T> per_thread() {
+    return {};
+  }
+  MEANFIELD_DEVICE void barrier() { __syncthreads(); }
+  template <class F>
+  MEANFIELD_DEVICE void each(F&& f) {
+    f(static_cast<int>(threadIdx.x));
+  }
+  template <class F>
+  MEANFIELD_DEVICE void each_warp(F&& f) {
+    f(static_cast<int>(threadIdx.x / 32));
+  }
+  template <class F>
+  MEANFIELD_DEVICE void lanes(int, F&& f) {
+    f(static_cast<int>(threadIdx.x));
+  }
+};
+
+}  // namespace cuda
+}  // namespace meanfield
+
+#else
+
+#define MEANFIELD_DEVICE inline
+#define MEANFIELD_DEVICE_CALL inline
+#define MEANFIELD_UNROLL
+#define MEANFIELD_UNROLL_TWICE
+#define MEANFIELD_ROLLED
+
+#include "native/kernels/cuda/emulated_block.h"
+
+#endif

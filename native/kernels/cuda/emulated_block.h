@@ -1,0 +1,152 @@
+// The host's version of block.h: sections are loops over the threads, alternately upwards and downwards, and shared
+// memory remembers who touched each word since the last barrier.
+//
+// Found: two threads on one word without a barrier between them, unless both only read; words read before anything was
+// written to them in this block; indices out of range; misaligned four-word accesses. Memory outside shared memory is
+// the host's own, where the address sanitizer watches.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace meanfield {
+namespace cuda {
+
+struct alignas(16) Words {
+  uint32_t w[4];
+};
+
+/// Faults found since the last call, the first few in words; empty when there were none.
+inline std::string& emulation_faults() {
+  static thread_local std::string faults;
+  return faults;
+}
+
+struct SharedMemory {
+  struct Word {
+    uint32_t value = 0xFFC0DEADu;  // not a number
+    int64_t written = -1, read = -1;  // epochs
+    int writer = -1, reader = -1;     // reader −2: several
+  };
+  std::vector<Word> words;
+  int64_t epoch = 0;
+  int thread = -1;
+
+  void fault(const char* what, int at) {
+    std::string& faults = emulation_faults();
+    if (faults.size() < 1000)
+      faults += std::string(what) + " at word " + std::to_string(at) + " by thread " + std::to_string(thread) + "; ";
+  }
+  Word* word(int at) {
+    if (at >= 0 && static_cast<size_t>(at) < words.size()) return &words[static_cast<size_t>(at)];
+    fault("out of range", at);
+    return nullptr;
+  }
+  uint32_t load(int at) {
+    Word* word = this->word(at);
+    if (!word) return 0;
+    if (word->written < 0) fault("read before written", at);
+    if (word->written == epoch && word->writer != thread) fault("read races with a write", at);
+    word->reader = word->read == epoch && word->reader != thread ? -2 : thread;
+    word->read = epoch;
+    return word->value;
+  }
+  void store(int at, uint32_t value) {
+    Word* word = this->word(at);
+    if (!word) return;
+    if (word->written == epoch && word->writer != thread) fault("write races with a write", at);
+    if (word->read == epoch && word->reader != thread) fault("write races with a read", at);
+    word->written = epoch;
+    word->writer = thread;
+    word->value = value;
+  }
+};
+
+class Shared {
+ public:
+  Shared(SharedMemory* memory, int first) : memory_(memory), first_(first) {}
+  Shared from(int offset) const { return Shared(memory_, first_ + offset); }
+  uint32_t load(int at) const { return memory_->load(first_ + at); }
+  float load_float(int at) const {
+    const uint32_t word = load(at);
+    float value;
+    std::memcpy(&value, &word, sizeof value);
+    return value;
+  }
+  Words load4(int at) const {
+    aligned(at);
+    return {{load(at), load(at + 1), load(at + 2), load(at + 3)}};
+  }
+  void store(int at, uint32_t word) { memory_->store(first_ + at, word); }
+  void store_float(int at, float value) {
+    uint32_t word;
+    std::memcpy(&word, &value, sizeof word);
+    store(at, word);
+  }
+  void store4(int at, const Words& words) {
+    aligned(at);
+    for (int i = 0; i < 4; ++i) store(at + i, words.w[i]);
+  }
+
+ private:
+  void aligned(int at) const {
+    if ((first_ + at) % 4 != 0) memory_->fault("misaligned", first_ + at);
+  }
+  SharedMemory* memory_;
+  int first_;
+};
+
+template <class T>
+class PerThread {
+ public:
+  explicit PerThread(int threads) : all_(static_cast<size_t>(threads)) {}
+  T& operator[](int thread) { return all_[static_cast<size_t>(thread)]; }
+
+ private:
+  std::vector<T> all_;
+};
+
+class Block {
+ public:
+  Block(int64_t x, int64_t y, int threads) : x_(x), y_(y), threads_(threads) {}
+  int64_t x() const { return x_; }
+  int64_t y() const { return y_; }
+  template <int kWords>
+  Shared shared() {
+    static_assert(kWords * 4 <= 48 << 10, "static shared memory of a block");
+    memory_.words.assign(kWords, {});
+    return Shared(&memory_, 0);
+  }
+  template <class T>
+  PerThread<T> per_thread() {
+    return PerThread<T>(threads_);
+  }
+  void barrier() { ++memory_.epoch; }
+  template <class F>
+  void each(F&& f) {
+    down_ = !down_;
+    for (int i = 0; i < threads_; ++i) f(memory_.thread = down_ ? threads_ - 1 - i : i);
+    memory_.thread = -1;
+  }
+  template <class F>
+  void each_warp(F&& f) {
+    down_ = !down_;
+    const int warps = threads_ / 32;
+    for (int i = 0; i < warps; ++i) f(down_ ? warps - 1 - i : i);
+  }
+  template <class F>
+  void lanes(int warp, F&& f) {
+    for (int i = 0; i < 32; ++i) f(memory_.thread = warp * 32 + i);
+    memory_.thread = -1;
+  }
+
+ private:
+  int64_t x_, y_;
+  int threads_;
+  bool down_ = true;
+  SharedMemory memory_;
+};
+
+}  // namespace cuda
+}  // namespace meanfield

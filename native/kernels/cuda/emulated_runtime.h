@@ -1,0 +1,62 @@
+// The host in the place of a device: memory is the host's, a launch is a loop over the blocks, everything is done at once.
+#pragma once
+#include <cstdlib>
+#include <cstring>
+
+#include "native/kernels/cuda/block.h"
+#include "native/kernels/cuda/runtime.h"
+
+namespace meanfield {
+namespace cuda {
+
+class Device {
+ public:
+  explicit Device(int) {}
+
+  void use() const {}
+
+  int64_t cache_bytes() const { return 1 << 20; }
+  int capability() const { return 90; }
+  const int* stop_flag() const { return &stop_; }
+  void lower_stop_flag() { stop_ = 0; }
+
+  void* allocate(size_t bytes) {
+    void* memory = bytes > size_t{1} << 34 ? nullptr : std::malloc(bytes);
+    if (!memory) throw Failure{Status::OutOfMemory, "the emulated device has no " + std::to_string(bytes) + " bytes."};
+    std::memset(memory, 0xFF, bytes);  // not numbers: reading what was never written shows
+    return memory;
+  }
+  void release(void* memory) { std::free(memory); }
+  void zero(void* memory, size_t bytes) { std::memset(memory, 0, bytes); }
+  /// `rows` rows of `width` bytes; a pitch is the distance from one row to the next.
+  void copy_in(void* to, size_t toPitch, const void* from, size_t fromPitch, size_t width, int64_t rows) {
+    copy(to, toPitch, from, fromPitch, width, rows);
+  }
+  void copy_out(void* to, size_t toPitch, const void* from, size_t fromPitch, size_t width, int64_t rows) {
+    copy(to, toPitch, from, fromPitch, width, rows);
+  }
+  template <class Kernel>
+  void launch(const Kernel& kernel, int64_t x, int64_t y = 1) {
+    for (int64_t j = 0; j < y; ++j)
+      for (int64_t i = 0; i < x; ++i) {
+        Block block(i, j, Kernel::kThreads);
+        kernel(block);
+      }
+  }
+  bool wait(const CancelToken* cancel) {
+    if (cancel && cancel->cancelled()) stop_ = 1;
+    return stop_ == 0;
+  }
+  bool pace(double, const CancelToken* cancel) { return wait(cancel); }
+
+ private:
+  static void copy(void* to, size_t toPitch, const void* from, size_t fromPitch, size_t width, int64_t rows) {
+    for (int64_t row = 0; row < rows; ++row)
+      std::memcpy(static_cast<char*>(to) + static_cast<size_t>(row) * toPitch,
+                  static_cast<const char*>(from) + static_cast<size_t>(row) * fromPitch, width);
+  }
+  int stop_ = 0;
+};
+
+}  // namespace cuda
+}  // namespace meanfield

@@ -1,0 +1,199 @@
+// Kernels over particles alone: second layer, update, gradient, energies, sums.
+#pragma once
+#include "native/kernels/cuda/tile_product.h"
+
+namespace meanfield {
+namespace cuda {
+
+/// Particles first … first + count − 1 of the network: weights (M × stride, zeros beyond `inputs`) and tails (M × tailWidth).
+struct Particles {
+  float* weights;
+  float* tails;
+  int64_t first, count, stride, inputs;
+  Neuron neuron;
+
+  MEANFIELD_DEVICE int64_t tail_width() const { return neuron.tail(); }
+  MEANFIELD_DEVICE int64_t parameters() const { return inputs + neuron.tail(); }
+  /// r counts from `first`, as everywhere below.
+  MEANFIELD_DEVICE float* weight(int64_t r) const { return weights + (first + r) * stride; }
+  MEANFIELD_DEVICE float* tail(int64_t r) const { return tails + (first + r) * tail_width(); }
+};
+
+/// What the sums over the rows left for a slab of particles.
+struct Drift {
+  const double* weights;   // count × stride; nullptr: the rows were not looked at
+  int64_t stride;
+  const double* moments;   // count × k, bounded layers only
+  const double* omegaSum;  // k: Σ_i ω_ij
+
+  MEANFIELD_DEVICE double of(const Particles& particles, int64_t r, int64_t coordinate) const {
+    if (coordinate < particles.inputs) return weights[r * stride + coordinate];
+    const Neuron& neuron = particles.neuron;
+    const int j = static_cast<int>(coordinate - particles.inputs);
+    const double moment = neuron.secondLayer == SecondLayer::Bounded
+                              ? moments[r * neuron.outputs + j]
+                              : parity_moment(neuron, particles.first + r, omegaSum);
+    return tail_gradient(neuron, particles.tail(r)[j], moment);
+  }
+};
+
+/// c: M × k with this stride, zeros beyond k. A thread a particle and an output.
+struct Coefficients {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  Particles particles;
+  float* c;
+  int64_t stride;
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    block.each([&](int thread) {
+      const int64_t at = block.x() * kThreads + thread, r = at / stride;
+      if (r >= particles.count) return;
+      const int j = static_cast<int>(at % stride);
+      const float tail = j < particles.tail_width() ? particles.tail(r)[j] : 0.0f;
+      c[at] = j < particles.neuron.outputs ? output_weight(particles.neuron, particles.first + r, tail, j) : 0.0f;
+    });
+  }
+};
+
+/// Sums 256 numbers of a block in a fixed tree; the result is thread 0's.
+MEANFIELD_DEVICE void sum_of_block(Block& block, Shared shared, PerThread<double>& values) {
+  const auto store = [&](int thread) {
+    uint32_t words[2];
+    memcpy(words, &values[thread], sizeof words);
+    shared.store(2 * thread, words[0]);
+    shared.store(2 * thread + 1, words[1]);
+  };
+  for (int half = 128; half > 0; half /= 2) {
+    block.each([&](int thread) {
+      if (thread >= half && thread < 2 * half) store(thread);
+    });
+    block.barrier();
+    block.each([&](int thread) {
+      if (thread >= half) return;
+      const uint32_t words[2] = {shared.load(2 * (thread + half)), shared.load(2 * (thread + half) + 1)};
+      double other;
+      memcpy(&other, words, sizeof other);
+      values[thread] += other;
+    });
+    block.barrier();
+  }
+}
+
+/// offset_j = Σ_r e_rj. Block j.
+struct Offsets {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  Particles particles;
+  double* offset;  // k
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    Shared shared = block.shared<2 * kThreads>();
+    PerThread<double> sum = block.per_thread<double>();
+    const int j = static_cast<int>(block.x());
+    block.each([&](int thread) {
+      sum[thread] = 0;
+      for (int64_t r = thread; r < particles.count; r += kThreads)
+        sum[thread] += static_cast<double>(output_offset(particles.neuron, particles.first + r, *particles.tail(r), j));
+    });
+    sum_of_block(block, shared, sum);
+    block.each([&](int thread) {
+      if (thread == 0) offset[j] = sum[0];
+    });
+  }
+};
+
+/// θ ← keep·θ − rate·G + noise·ξ. A thread a particle and four coordinates, which one Philox call serves.
+struct Move {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  Particles particles;
+  Drift drift;
+  Motion motion;
+  uint64_t step;
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    block.each([&](int thread) {
+      const int64_t p = particles.parameters(), quads = (p + 3) / 4;
+      const int64_t at = block.x() * kThreads + thread, r = at / quads, quad = at % quads;
+      if (r >= particles.count) return;
+      Normals4 normals{};
+      if (motion.noise != 0)
+        normals = normals4(motion.field, step, static_cast<uint32_t>(particles.first + r), static_cast<uint32_t>(quad));
+      MEANFIELD_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        const int64_t coordinate = 4 * quad + i;
+        if (coordinate >= p) break;
+        float* theta = coordinate < particles.inputs ? particles.weight(r) + coordinate
+                                                     : particles.tail(r) + (coordinate - particles.inputs);
+        const float gradient = drift.weights ? static_cast<float>(drift.of(particles, r, coordinate)) : 0.0f;
+        *theta = motion.apply(*theta, gradient, normals.value[i]);
+      }
+    });
+  }
+};
+
+/// The gradient as kernels.h wants it: count × p.
+struct Gather {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  Particles particles;
+  Drift drift;
+  float* gradient;
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    block.each([&](int thread) {
+      const int64_t p = particles.parameters(), at = block.x() * kThreads + thread;
+      if (at < particles.count * p) gradient[at] = static_cast<float>(drift.of(particles, at / p, at % p));
+    });
+  }
+};
+
+/// energies_r = Σ_j c_rj moment_rj + e_rj Σ_i ω_ij.
+struct Energies {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  Particles particles;
+  Drift drift;
+  double* energies;
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    block.each([&](int thread) {
+      const int64_t r = block.x() * kThreads + thread;
+      if (r >= particles.count) return;
+      const Neuron& neuron = particles.neuron;
+      double sum = 0;
+      for (int j = 0; j < neuron.outputs; ++j) {
+        const float tail = neuron.secondLayer == SecondLayer::Bounded ? particles.tail(r)[j]
+                           : neuron.tail() > 0                        ? *particles.tail(r)
+                                                                      : 0.0f;
+        sum += static_cast<double>(output_weight(neuron, particles.first + r, tail, j)) *
+                   drift.moments[r * neuron.outputs + j] +
+               static_cast<double>(output_offset(neuron, particles.first + r, tail, j)) * drift.omegaSum[j];
+      }
+      energies[r] = sum;
+    });
+  }
+};
+
+/// Σ x² of a stretch of numbers, one a block.
+struct SumSquares {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  static constexpr int64_t kStretch = 1 << 16;
+  const float* values;
+  int64_t count;
+  double* sums;  // blocks
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    Shared shared = block.shared<2 * kThreads>();
+    PerThread<double> sum = block.per_thread<double>();
+    const int64_t begin = block.x() * kStretch, end = begin + kStretch < count ? begin + kStretch : count;
+    block.each([&](int thread) {
+      sum[thread] = 0;
+      for (int64_t at = begin + thread; at < end; at += kThreads)
+        sum[thread] += static_cast<double>(values[at]) * static_cast<double>(values[at]);
+    });
+    sum_of_block(block, shared, sum);
+    block.each([&](int thread) {
+      if (thread == 0) sums[block.x()] = sum[0];
+    });
+  }
+};
+
+}  // namespace cuda
+}  // namespace meanfield

@@ -1,0 +1,90 @@
+// The backend table of kernels.h over CudaNetwork. No exception leaves it.
+#include <new>
+
+#include "native/kernels/cuda/cuda_network.inl"
+
+namespace meanfield {
+namespace cuda {
+
+namespace {
+
+std::string& last_message() {
+  static thread_local std::string message;
+  return message;
+}
+
+template <class F>
+Status guarded(F&& f) {
+  last_message().clear();
+  try {
+    return f();
+  } catch (const Failure& failure) {
+    last_message() = failure.message;
+    return failure.status;
+  } catch (const std::bad_alloc&) {
+    return Status::OutOfMemory;
+  }
+}
+
+/// f(network) on its device.
+template <class F>
+Status with(void* network, F&& f) {
+  CudaNetwork& net = *static_cast<CudaNetwork*>(network);
+  return guarded([&] {
+    net.use();
+    return f(net);
+  });
+}
+
+
+Backend table_of(const char* isa) {
+  Backend table{};
+  table.version = kBackendVersion;
+  table.name = "cuda";
+  table.isa = isa;
+  table.open = [](const NetworkShape* shape, void** network) {
+    return guarded([&] {
+      *network = new CudaNetwork(*shape);
+      return Status::Ok;
+    });
+  };
+  table.close = [](void* network) { delete static_cast<CudaNetwork*>(network); };
+  table.add_matrix = [](void* network, const float* x, int64_t rows, int64_t features, int32_t* id) {
+    return with(network, [&](CudaNetwork& net) { return *id = net.add_matrix(x, rows, features), Status::Ok; });
+  };
+  table.write_particles = [](void* network, const float* particles) {
+    return with(network, [&](CudaNetwork& net) { return net.write_particles(particles), Status::Ok; });
+  };
+  table.read_particles = [](void* network, float* particles) {
+    return with(network, [&](CudaNetwork& net) { return net.read_particles(particles), Status::Ok; });
+  };
+  table.outputs = [](void* network, int32_t matrix, Rows rows, const CancelToken* cancel, double* z) {
+    return with(network, [&](CudaNetwork& net) { return net.outputs(matrix, rows, cancel, z); });
+  };
+  table.gradient = [](void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                      float* gradient) {
+    return with(network, [&](CudaNetwork& net) { return net.gradient(matrix, rows, weights, cancel, gradient); });
+  };
+  table.update = [](void* network, int32_t matrix, Rows rows, const double* weights, const Update* update,
+                    const CancelToken* cancel) {
+    return with(network, [&](CudaNetwork& net) { return net.update(matrix, rows, weights, *update, cancel); });
+  };
+  table.step = [](void* network, int32_t matrix, Rows rows, const Weigh* weigh, const Update* update,
+                  const CancelToken* cancel) {
+    return with(network, [&](CudaNetwork& net) { return net.step(matrix, rows, *weigh, *update, cancel); });
+  };
+  table.energies = [](void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                      double* energies) {
+    return with(network, [&](CudaNetwork& net) { return net.energies(matrix, rows, weights, cancel, energies); });
+  };
+  table.sum_squares = [](void* network, double* sum) {
+    return with(network, [&](CudaNetwork& net) { return *sum = net.sum_squares(), Status::Ok; });
+  };
+  table.message = [] { return last_message().c_str(); };
+  return table;
+}
+
+}  // namespace
+
+}  // namespace cuda
+}  // namespace meanfield

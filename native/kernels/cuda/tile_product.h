@@ -1,0 +1,366 @@
+// Products of tiles: 128 × 128 numbers of A Bᵀ (both with the summed index innermost) or of A B, one block a tile.
+//
+// Operands go from device memory through registers into shared memory, converted on the way to the words of the
+// precision: a float32, a tf32, or two bf16 of neighbouring summed indices. While one stage of 16 words is multiplied the
+// next one is on its way. The float32 product is made of fused multiply-adds; the others of mma.sync (m16n8k8 tf32 or
+// m16n8k16 bf16, the same layout in words), with float32 accumulation.
+//
+// Errors of a product of K terms, u = 2^-24, relative to Σ|a b|: float32 K·u; tf32 2·2^-11 + K·u; bf16 2·2^-8 + K·u.
+#pragma once
+#include "native/kernels/cuda/elementary.h"
+
+namespace meanfield {
+namespace cuda {
+
+constexpr int kTile = 128;
+constexpr int kStageWords = 16;                    // words of the summed index in a stage
+constexpr int kInnerStride = kStageWords + 4;      // [row][word]: eight rows of four words fall into different banks
+constexpr int kOuterStride = kTile + 8;            // [word][column]: four words of eight columns do
+constexpr int kOperandWords = kTile * kInnerStride;
+constexpr int kProductWords = 4 * kOperandWords;   // two stages of two operands
+static_assert(kStageWords * kOuterStride <= kOperandWords, "either layout fits");
+
+/// A matrix in device memory by rows: row i at data + (index ? index[i] : i)·stride. Strides are multiples of four, and
+/// what lies between the width and the stride is zero.
+struct Operand {
+  const float* data;
+  int64_t stride;
+  const int32_t* index;
+  int64_t rows;
+
+  MEANFIELD_DEVICE const float* row(int64_t i) const { return data + (index ? index[i] : i) * stride; }
+};
+
+MEANFIELD_DEVICE uint32_t bits_of(float value) {
+  uint32_t word;
+  memcpy(&word, &value, sizeof word);
+  return word;
+}
+MEANFIELD_DEVICE float float_of(uint32_t word) {
+  float value;
+  memcpy(&value, &word, sizeof value);
+  return value;
+}
+MEANFIELD_DEVICE Words load_words(const float* from) {
+#ifdef __CUDA_ARCH__
+  const float4 v = __ldg(reinterpret_cast<const float4*>(from));
+  return {{bits_of(v.x), bits_of(v.y), bits_of(v.z), bits_of(v.w)}};
+#else
+  Words words;
+  memcpy(&words, from, sizeof words);
+  return words;
+#endif
+}
+
+/// Nearest tf32 (10 bits of mantissa), ties away from zero: cvt.rna.tf32.f32.
+MEANFIELD_DEVICE uint32_t tf32_of(uint32_t word) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  uint32_t rounded;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(float_of(word)));
+  return rounded;
+#else
+  return (word & 0x7F800000u) == 0x7F800000u ? word : (word + 0x1000u) & 0xFFFFE000u;
+#endif
+}
+
+/// Two nearest bf16, ties to even; `low` in the low half: cvt.rn.bf16x2.f32.
+MEANFIELD_DEVICE uint32_t bf16_of(uint32_t low, uint32_t high) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  uint32_t packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(float_of(high)), "f"(float_of(low)));
+  return packed;
+#else
+  const uint32_t half[2] = {low, high};
+  uint32_t packed = 0;
+  for (int i = 0; i < 2; ++i) {
+    const bool special = (half[i] & 0x7F800000u) == 0x7F800000u;
+    const uint32_t rounded = special ? half[i] | ((half[i] & 0xFFFFu) != 0 ? 0x400000u : 0)
+                                     : half[i] + 0x7FFFu + ((half[i] >> 16) & 1);
+    packed |= (rounded >> 16) << (16 * i);
+  }
+  return packed;
+#endif
+}
+
+/// Float32: 256 threads, each 8 × 8 numbers. Thread t is (y, x): rows y + 16 i; columns x + 16 j, or 4x + 64⌊j/4⌋ + j mod 4
+/// where B is by rows of the summed index.
+struct FloatProduct {
+  static constexpr Precision kPrecision = Precision::Float32;
+  static constexpr int kThreads = 256, kBlocks = 2, kI = 8, kJ = 8, kPerWord = 1;
+  static constexpr int kRowGroups = 16, kColumnGroups = 16;
+  struct Tile {
+    float v[kI][kJ];
+  };
+
+  MEANFIELD_DEVICE static int y_of(int thread) { return thread / 64 * 4 + thread % 32 / 8; }
+  MEANFIELD_DEVICE static int x_of(int thread) { return thread / 32 % 2 * 8 + thread % 8; }
+  MEANFIELD_DEVICE static int row(int thread, int i) { return y_of(thread) + 16 * i; }
+  template <bool kOuter>
+  MEANFIELD_DEVICE static int column(int thread, int j) {
+    return kOuter ? 4 * x_of(thread) + 64 * (j / 4) + j % 4 : x_of(thread) + 16 * j;
+  }
+  /// Threads that share a column have different row groups, and the other way round.
+  MEANFIELD_DEVICE static int row_group(int thread) { return y_of(thread); }
+  MEANFIELD_DEVICE static int column_group(int thread) { return x_of(thread); }
+
+  template <bool kOuter>
+  MEANFIELD_DEVICE static void multiply_stage(Block& block, Shared a, Shared b, PerThread<Tile>& tile) {
+    block.each([&](int thread) {
+      Tile& sum = tile[thread];
+      for (int word = 0; word < kStageWords; word += 4) {
+        Words rows[kI];
+        MEANFIELD_UNROLL
+        for (int i = 0; i < kI; ++i) rows[i] = a.load4(row(thread, i) * kInnerStride + word);
+        if (kOuter) {
+          MEANFIELD_UNROLL
+          for (int e = 0; e < 4; ++e) {
+            MEANFIELD_UNROLL
+            for (int half = 0; half < 2; ++half) {
+              const Words columns = b.load4((word + e) * kOuterStride + column<true>(thread, 4 * half));
+              MEANFIELD_UNROLL
+              for (int i = 0; i < kI; ++i)
+                MEANFIELD_UNROLL
+                for (int j = 0; j < 4; ++j)
+                  sum.v[i][4 * half + j] += float_of(rows[i].w[e]) * float_of(columns.w[j]);
+            }
+          }
+        } else {
+          MEANFIELD_UNROLL
+          for (int j = 0; j < kJ; ++j) {
+            const Words columns = b.load4(column<false>(thread, j) * kInnerStride + word);
+            MEANFIELD_UNROLL
+            for (int e = 0; e < 4; ++e)
+              MEANFIELD_UNROLL
+              for (int i = 0; i < kI; ++i) sum.v[i][j] += float_of(rows[i].w[e]) * float_of(columns.w[e]);
+          }
+        }
+      }
+    });
+  }
+};
+
+#ifdef __CUDACC__
+template <Precision kPrecision>
+MEANFIELD_DEVICE void mma_m16n8(float* c, const uint32_t* a, const uint32_t* b) {
+#if __CUDA_ARCH__ >= 800
+  if constexpr (kPrecision == Precision::Tf32)
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  else
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+#else
+/// C += A B of a warp by definition. PTX manual, "Matrix fragments for mma.m16n8k8 / mma.m16n8k16": with g = lane / 4 and
+/// t = lane mod 4, a = (g, t), (g+8, t), (g, t+4), (g+8, t+4); b = (t, g), (t+4, g); c = (g, 2t), (g, 2t+1), (g+8, 2t),
+/// (g+8, 2t+1), the summed index counted in words.
+template <Precision kPrecision, class A, class B, class C>
+void mma_m16n8_by_definition(int warp, A&& a, B&& b, C&& c) {
+  const auto number = [](uint32_t word, int half) {
+    if (kPrecision == Precision::Tf32) return float_of(word & 0xFFFFE000u);
+    return float_of(half == 0 ? word << 16 : word & 0xFFFF0000u);
+  };
+  for (int row = 0; row < 16; ++row)
+    for (int column = 0; column < 8; ++column) {
+      float& sum = c(warp * 32 + row % 8 * 4 + column / 2)[2 * (row / 8) + column % 2];
+      for (int word = 0; word < 8; ++word)
+        for (int half = 0; half < (kPrecision == Precision::Tf32 ? 1 : 2); ++half)
+          sum += number(a(warp * 32 + row % 8 * 4 + word % 4)[row / 8 + 2 * (word / 4)], half) *
+                 number(b(warp * 32 + column * 4 + word % 4)[word / 4], half);
+    }
+}
+#endif
+
+/// tf32 or bf16 on tensor cores: four warps, two by two, each 64 × 64 numbers in 4 × 8 accumulators of m16n8.
+template <Precision kOf>
+struct MatrixProduct {
+  static constexpr Precision kPrecision = kOf;
+  static constexpr int kThreads = 128, kBlocks = 2, kI = 8, kJ = 16, kPerWord = kOf == Precision::Bf16 ? 2 : 1;
+  static constexpr int kRowGroups = 16, kColumnGroups = 8;
+  static constexpr int kM = 4, kN = 8;
+  struct Tile {
+    float v[kI][kJ];
+  };
+  struct Fragments {
+    uint32_t a[kM][4], b[kN][2];
+  };
+
+  MEANFIELD_DEVICE static int row(int thread, int i) {
+    return thread / 64 * 64 + i / 2 * 16 + thread % 32 / 4 + 8 * (i % 2);
+  }
+  template <bool>
+  MEANFIELD_DEVICE static int column(int thread, int j) {
+    return thread / 32 % 2 * 64 + j / 2 * 8 + thread % 4 * 2 + j % 2;
+  }
+  MEANFIELD_DEVICE static int row_group(int thread) { return thread / 64 * 8 + thread % 32 / 4; }
+  MEANFIELD_DEVICE static int column_group(int thread) { return thread / 32 % 2 * 4 + thread % 4; }
+
+  template <bool kOuter>
+  MEANFIELD_DEVICE static void multiply_stage(Block& block, Shared a, Shared b, PerThread<Tile>& tile) {
+    PerThread<Fragments> fragments = block.per_thread<Fragments>();
+    block.each_warp([&](int warp) {
+      MEANFIELD_UNROLL
+      for (int word = 0; word < kStageWords; word += 8) {
+        block.lanes(warp, [&](int thread) {
+          Fragments& mine = fragments[thread];
+          const int g = thread % 32 / 4, t = thread % 4;
+          MEANFIELD_UNROLL
+          for (int m = 0; m < kM; ++m)
+            MEANFIELD_UNROLL
+            for (int i = 0; i < 4; ++i)
+              mine.a[m][i] = a.load((warp / 2 * 64 + m * 16 + g + 8 * (i % 2)) * kInnerStride + word + t + i / 2 * 4);
+          MEANFIELD_UNROLL
+          for (int n = 0; n < kN; ++n)
+            MEANFIELD_UNROLL
+            for (int i = 0; i < 2; ++i) {
+              const int at = warp % 2 * 64 + n * 8 + g, from = word + t + 4 * i;
+              mine.b[n][i] = b.load(kOuter ? from * kOuterStride + at : at * kInnerStride + from);
+            }
+        });
+        MEANFIELD_UNROLL
+        for (int m = 0; m < kM; ++m)
+          MEANFIELD_UNROLL
+          for (int n = 0; n < kN; ++n) {
+#ifdef __CUDACC__
+            float c[4] = {tile[0].v[2 * m][2 * n], tile[0].v[2 * m][2 * n + 1], tile[0].v[2 * m + 1][2 * n],
+                          tile[0].v[2 * m + 1][2 * n + 1]};
+            mma_m16n8<kOf>(c, fragments[0].a[m], fragments[0].b[n]);
+            tile[0].v[2 * m][2 * n] = c[0];
+            tile[0].v[2 * m][2 * n + 1] = c[1];
+            tile[0].v[2 * m + 1][2 * n] = c[2];
+            tile[0].v[2 * m + 1][2 * n + 1] = c[3];
+#else
+            struct Accumulator {
+              Tile& tile;
+              int m, n;
+              float& operator[](int i) { return tile.v[2 * m + i / 2][2 * n + i % 2]; }
+            };
+            mma_m16n8_by_definition<kOf>(
+                warp, [&](int thread) { return fragments[thread].a[m]; },
+                [&](int thread) { return fragments[thread].b[n]; },
+                [&](int thread) { return Accumulator{tile[thread], m, n}; });
+#endif
+          }
+      }
+    });
+  }
+};
+
+/// One operand's share of a stage in a thread's registers.
+template <class P>
+struct Staged {
+  static constexpr int kChunks = kTile * kStageWords / 4 / P::kThreads;
+  Words chunk[kChunks];
+};
+
+/// Rows first … first + 127 of an operand, words of summed indices from … on: [row][word].
+template <class P>
+MEANFIELD_DEVICE void fetch_inner(int thread, const Operand& operand, int64_t first, int64_t from, Staged<P>& staged) {
+  MEANFIELD_UNROLL
+  for (int c = 0; c < Staged<P>::kChunks; ++c) {
+    const int chunk = thread + c * P::kThreads;
+    const int64_t row = first + chunk / 4, at = from + chunk % 4 * 4 * P::kPerWord;
+    Words parts[P::kPerWord] = {};
+    if (row < operand.rows) {
+      const float* data = operand.row(row) + at;
+      MEANFIELD_UNROLL
+      for (int part = 0; part < P::kPerWord; ++part)
+        if (at + 4 * part + 4 <= operand.stride) parts[part] = load_words(data + 4 * part);
+    }
+    MEANFIELD_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      if constexpr (P::kPrecision == Precision::Float32) staged.chunk[c].w[i] = parts[0].w[i];
+      if constexpr (P::kPrecision == Precision::Tf32) staged.chunk[c].w[i] = tf32_of(parts[0].w[i]);
+      if constexpr (P::kPrecision == Precision::Bf16)
+        staged.chunk[c].w[i] = bf16_of(parts[i / 2].w[i % 2 * 2], parts[i / 2].w[i % 2 * 2 + 1]);
+    }
+  }
+}
+template <class P>
+MEANFIELD_DEVICE void place_inner(int thread, const Staged<P>& staged, Shared to) {
+  MEANFIELD_UNROLL
+  for (int c = 0; c < Staged<P>::kChunks; ++c) {
+    const int chunk = thread + c * P::kThreads;
+    to.store4(chunk / 4 * kInnerStride + chunk % 4 * 4, staged.chunk[c]);
+  }
+}
+
+/// Columns first … first + 127 of rows from … on: [word][column].
+template <class P>
+MEANFIELD_DEVICE void fetch_outer(int thread, const Operand& operand, int64_t first, int64_t from, Staged<P>& staged) {
+  MEANFIELD_UNROLL
+  for (int c = 0; c < Staged<P>::kChunks; ++c) {
+    const int chunk = thread + c * P::kThreads;
+    const int64_t row = from + chunk / 32 * P::kPerWord, at = first + chunk % 32 * 4;
+    Words parts[P::kPerWord] = {};
+    MEANFIELD_UNROLL
+    for (int part = 0; part < P::kPerWord; ++part)
+      if (row + part < operand.rows && at + 4 <= operand.stride) parts[part] = load_words(operand.row(row + part) + at);
+    MEANFIELD_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      if constexpr (P::kPrecision == Precision::Float32) staged.chunk[c].w[i] = parts[0].w[i];
+      if constexpr (P::kPrecision == Precision::Tf32) staged.chunk[c].w[i] = tf32_of(parts[0].w[i]);
+      if constexpr (P::kPrecision == Precision::Bf16) staged.chunk[c].w[i] = bf16_of(parts[0].w[i], parts[1].w[i]);
+    }
+  }
+}
+template <class P>
+MEANFIELD_DEVICE void place_outer(int thread, const Staged<P>& staged, Shared to) {
+  MEANFIELD_UNROLL
+  for (int c = 0; c < Staged<P>::kChunks; ++c) {
+    const int chunk = thread + c * P::kThreads;
+    to.store4(chunk / 32 * kOuterStride + chunk % 32 * 4, staged.chunk[c]);
+  }
+}
+
+/// tile = Σ_c a[a0 + row][c] b[b0 + column][c], or with kOuter Σ_c a[a0 + row][c] b[c][b0 + column], c < depth. Begins with a
+/// barrier and ends with one: the caller may use the shared words for other things in between.
+template <class P, bool kOuter>
+MEANFIELD_DEVICE void multiply(Block& block, Shared shared, const Operand& a, int64_t a0, const Operand& b, int64_t b0,
+                               int64_t depth, PerThread<typename P::Tile>& tile) {
+  PerThread<Staged<P>> rows = block.per_thread<Staged<P>>(), columns = block.per_thread<Staged<P>>();
+  constexpr int kDepth = kStageWords * P::kPerWord;
+  const auto fetch = [&](int64_t from) {
+    block.each([&](int thread) {
+      fetch_inner<P>(thread, a, a0, from, rows[thread]);
+      if constexpr (kOuter)
+        fetch_outer<P>(thread, b, b0, from, columns[thread]);
+      else
+        fetch_inner<P>(thread, b, b0, from, columns[thread]);
+    });
+  };
+  const auto place = [&](int stage) {
+    block.each([&](int thread) {
+      place_inner<P>(thread, rows[thread], shared.from(2 * stage * kOperandWords));
+      if constexpr (kOuter)
+        place_outer<P>(thread, columns[thread], shared.from((2 * stage + 1) * kOperandWords));
+      else
+        place_inner<P>(thread, columns[thread], shared.from((2 * stage + 1) * kOperandWords));
+    });
+  };
+  block.each([&](int thread) {
+    MEANFIELD_UNROLL
+    for (int i = 0; i < P::kI; ++i)
+      MEANFIELD_UNROLL
+      for (int j = 0; j < P::kJ; ++j) tile[thread].v[i][j] = 0;
+  });
+  fetch(0);
+  block.barrier();
+  place(0);
+  block.barrier();
+  int stage = 0;
+  for (int64_t from = 0; from < depth; from += kDepth, stage ^= 1) {
+    const bool more = from + kDepth < depth;
+    if (more) fetch(from + kDepth);
+    P::template multiply_stage<kOuter>(block, shared.from(2 * stage * kOperandWords),
+                                       shared.from((2 * stage + 1) * kOperandWords), tile);
+    if (more) place(stage ^ 1);
+    block.barrier();
+  }
+}
+
+}  // namespace cuda
+}  // namespace meanfield

@@ -1,0 +1,40 @@
+#include "native/kernels/devices.h"
+
+#include <doctest/doctest.h>
+
+#include "native/core/errors.h"
+
+using namespace meanfield;
+
+TEST_CASE("devices: names") {
+  CHECK(cuda_device_number("cuda") == 0);
+  CHECK(cuda_device_number("cuda:0") == 0);
+  CHECK(cuda_device_number("cuda:17") == 17);
+  for (const char* name : {"", "cpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1234", "cuda0", "CUDA"})
+    CHECK(cuda_device_number(name) == -1);
+}
+
+TEST_CASE("devices: a report always says why there is none") {
+  const CudaReport report = cuda_report();
+  bool usable = false;
+  for (const CudaDevice& device : report.devices) usable = usable || device.trouble.empty();
+  CHECK(report.reason.empty() == usable);
+}
+
+TEST_CASE("devices: a file that is no library, or another library, is refused by name") {
+  const CudaReport absent = cuda_report("/nowhere/libmeanfield_cuda.so");
+  CHECK(absent.library.empty());
+  CHECK(absent.reason.find("/nowhere/libmeanfield_cuda.so") != std::string::npos);
+  const CudaReport foreign = cuda_report("libm.so.6");
+  CHECK(foreign.reason.find("speaks version ?") != std::string::npos);
+}
+
+TEST_CASE("devices: a number beyond the last device is an error of the device") {
+  try {
+    cuda_backend(63);
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::Device);
+    CHECK(std::string(error.what()).find("cuda:63") != std::string::npos);
+  }
+}
