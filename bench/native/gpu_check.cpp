@@ -1,0 +1,304 @@
+// Everything there is to know of the CUDA kernels on a real device: correct against the reference and the CPU, then how
+// fast. Writes one JSON record. Run by scripts/gpu-check; needs neither Node nor anything vendored.
+//
+//   gpu_check --device N [--only-correctness] [--quick] [--record FILE] [--note KEY=TEXT]... [--baseline FILE]
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+#define MEANFIELD_WITHOUT_DOCTEST
+#define REQUIRE(condition) \
+  do { \
+    if (!(condition)) throw std::runtime_error("failed: " #condition); \
+  } while (false)
+#define INFO(...)
+#include "native/core/errors.h"
+#include "native/kernels/devices.h"
+#include "test/native/backend_cases.h"
+
+using namespace meanfield;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20) out += c;
+  }
+  return out + "\"";
+}
+std::string number(double value) {
+  if (!std::isfinite(value)) return "null";
+  char text[40];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+struct Way {
+  Precision precision;
+  double unit;  // of a rounded factor (docs/gpu.md)
+  const char* name() const { return kPrecisionNames[static_cast<int>(precision)]; }
+};
+const Way kWays[] = {{Precision::Float32, 0}, {Precision::Tf32, 0x1p-11}, {Precision::Bf16, 0x1p-8}};
+
+/// Largest error in units of its bound; more than 1 is wrong.
+template <class A, class B>
+double worst_of(const std::vector<A>& actual, const std::vector<B>& expected, const std::vector<double>& bound) {
+  double worst = 0;
+  for (size_t i = 0; i < actual.size(); ++i) {
+    const double allowed = bound[i] + 2 * kUnit * std::fabs(static_cast<double>(expected[i])) + 1e-300;
+    const double error = std::fabs(static_cast<double>(actual[i]) - static_cast<double>(expected[i])) / allowed;
+    if (!(error <= worst)) worst = std::isnan(error) ? INFINITY : error;
+  }
+  return worst;
+}
+
+struct Worst {
+  double outputs = 0, gradient = 0, energies = 0, update = 0;
+  int cases = 0;
+  double all() const { return std::fmax(std::fmax(outputs, gradient), std::fmax(energies, update)); }
+};
+
+void compare(const Backend* backend, int device, const Case& c, const Way& way, Worst& worst) {
+  Setting s(c);
+  const Bounds bounds(s, c, way.unit, 1024);
+  Opened reference(reference_backend(), s, c);
+  s.shape.precision = way.precision;
+  s.shape.device = device;
+  Opened cuda(backend, s, c);
+  ++worst.cases;
+  worst.outputs = std::fmax(worst.outputs, worst_of(cuda.outputs(s), reference.outputs(s), bounds.z));
+  worst.gradient = std::fmax(worst.gradient, worst_of(cuda.gradient(s), reference.gradient(s), bounds.gradient));
+  worst.energies = std::fmax(worst.energies, worst_of(cuda.energies(s), reference.energies(s), bounds.energies));
+  if (c.neuron.activation == Activation::Relu && way.unit > 0) return;  // a kink may fall between two roundings
+  Update update;
+  update.keep = 0.99;
+  update.rate = 0.05;
+  update.noise = 0.3;
+  update.repeats = c.neuron.activation == Activation::Relu ? 1 : 3;
+  update.firstStep = 0xFFFFFFFEu;
+  update.field = {0x123456789ABCDEFu, Stream::Noise};
+  const auto moved = reference.updated(s, update);
+  std::vector<double> bound(moved.size());
+  for (size_t i = 0; i < moved.size(); ++i)
+    bound[i] = static_cast<double>(update.repeats) * 4 *
+               (update.rate * bounds.gradient[i] + 16 * kUnit * (std::fabs(moved[i]) + std::fabs(s.particles[i]) + 2));
+  worst.update = std::fmax(worst.update, worst_of(cuda.updated(s, update), moved, bound));
+}
+
+/// Largest difference of a coordinate from the CPU's after 100 steps with the same seed, float32.
+double after_hundred_steps(const Backend* backend, int device, int64_t d) {
+  const Case c{500, d, 700, Neuron{Activation::Tanh, SecondLayer::Bounded, Signs::Same, 1, 1}};
+  Setting s(c);
+  Opened cpu(cpu_backend(), s, c);
+  s.shape.device = device;
+  Opened cuda(backend, s, c);
+  Update update;
+  update.keep = 0.999;
+  update.rate = 0.1;
+  update.noise = 0.05;
+  update.field = {42, Stream::Noise};
+  update.repeats = 100;
+  const auto mine = cuda.updated(s, update), other = cpu.updated(s, update);
+  double worst = 0;
+  for (size_t i = 0; i < mine.size(); ++i) worst = std::fmax(worst, std::fabs(static_cast<double>(mine[i]) - other[i]));
+  return worst;
+}
+
+/// Median of five, after one that warms up.
+double timed(const std::function<void()>& work) {
+  work();
+  std::vector<double> seconds;
+  for (int i = 0; i < 5; ++i) {
+    const Clock::time_point start = Clock::now();
+    work();
+    seconds.push_back(seconds_since(start));
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[2];
+}
+
+/// One line of the table of timings; empty when the device has too little memory.
+std::string time_one(const Backend* backend, int device, int64_t n, int64_t d, int64_t M, Precision precision, double peak) {
+  NetworkShape shape{M, d + 1, Neuron{}, 1};
+  shape.precision = precision;
+  shape.device = device;
+  void* network = nullptr;
+  if (backend->open(&shape, &network) != Status::Ok) return "";
+  std::vector<float> x(static_cast<size_t>(n * d));
+  const RandomField field{3, Stream::Init};
+  for (size_t i = 0; i < x.size(); ++i) x[i] = 3.4641f * static_cast<float>(field.uniform(0, static_cast<uint32_t>(i), 0) - 0.5);
+  std::vector<double> z(static_cast<size_t>(n)), omega(static_cast<size_t>(n), 1.0 / static_cast<double>(n));
+  int32_t matrix = 0;
+  const Rows rows{nullptr, n};
+  Update draw;
+  draw.keep = 0;
+  draw.noise = 1 / std::sqrt(static_cast<double>(d));
+  Update step;
+  step.keep = 0.999;
+  step.rate = 0.1;
+  step.noise = 0.001;
+  Status status = backend->add_matrix(network, x.data(), n, d, &matrix);
+  if (status == Status::Ok) status = backend->update(network, matrix, rows, omega.data(), &draw, nullptr);
+  double outputs = 0, update = 0;
+  if (status == Status::Ok)
+    outputs = timed([&] { status = backend->outputs(network, matrix, rows, nullptr, z.data()); });
+  if (status == Status::Ok)
+    update = timed([&] { status = backend->update(network, matrix, rows, omega.data(), &step, nullptr); });
+  const std::string message = status == Status::Ok ? "" : backend->message();
+  backend->close(network);
+  if (status != Status::Ok) return "{\"n\": " + number(n) + ", \"d\": " + number(d) + ", \"particles\": " + number(M) + ", \"failed\": " + quoted(message) + "}";
+  const double products = 2.0 * static_cast<double>(n) * static_cast<double>(M) * static_cast<double>(d + 1);
+  return "{\"n\": " + number(n) + ", \"d\": " + number(d) + ", \"particles\": " + number(M) + ", \"precision\": " +
+         quoted(kPrecisionNames[static_cast<int>(precision)]) + ", \"outputsSeconds\": " + number(outputs) +
+         ", \"updateSeconds\": " + number(update) + ", \"outputsFractionOfPeak\": " + number(products / outputs / peak) +
+         ", \"updateFractionOfPeak\": " + number(2 * products / update / peak) + "}";
+}
+
+struct Arguments {
+  int device = 0;
+  bool onlyCorrectness = false, quick = false;
+  std::string record, baseline;
+  std::vector<std::pair<std::string, std::string>> notes;
+};
+
+Arguments parse(int count, char** values) {
+  Arguments a;
+  for (int i = 1; i < count; ++i) {
+    const std::string name = values[i];
+    const auto value = [&]() -> std::string {
+      if (i + 1 >= count) throw std::runtime_error(name + " needs a value.");
+      return values[++i];
+    };
+    if (name == "--device") a.device = std::atoi(value().c_str());
+    else if (name == "--only-correctness") a.onlyCorrectness = true;
+    else if (name == "--quick") a.quick = true;
+    else if (name == "--record") a.record = value();
+    else if (name == "--baseline") a.baseline = value();
+    else if (name == "--note") {
+      const std::string note = value();
+      const size_t at = note.find('=');
+      a.notes.emplace_back(note.substr(0, at), at == std::string::npos ? "" : note.substr(at + 1));
+    } else throw std::runtime_error("unknown argument " + name + ".");
+  }
+  return a;
+}
+
+std::vector<Case> cases_of(bool quick) {
+  std::vector<Case> cases;
+  const std::vector<Neuron> neurons = all_neurons();
+  size_t next = 0;
+  for (const Neuron& neuron : neurons) {
+    cases.push_back({67, 37, 131, neuron, next % 2 == 0});
+    cases.push_back({75, 11, 45, neuron, next++ % 2 == 1});
+  }
+  if (quick) return {cases.begin(), cases.begin() + 24};
+  for (int64_t n : {1, 33, 1100})
+    for (int64_t d : {1, 6, 20, 31, 32, 131, 300})
+      for (int64_t M : {1, 33, 257, 1111}) cases.push_back({n, d, M, neurons[next++ * 7 % neurons.size()], next % 3 == 0});
+  return cases;
+}
+
+int check(const Arguments& a) {
+  const CudaReport report = cuda_report();
+  if (a.device < 0 || static_cast<size_t>(a.device) >= report.devices.size())
+    throw std::runtime_error("there is no device " + std::to_string(a.device) + ": " + report.reason);
+  const CudaDevice& device = report.devices[static_cast<size_t>(a.device)];
+  const Backend* backend = cuda_backend(a.device);
+  std::printf("%s, capability %d.%d, runs %s\n", device.name.c_str(), device.major, device.minor, device.image.c_str());
+
+  std::ostringstream json;
+  char date[32];
+  const std::time_t now = std::time(nullptr);
+  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
+  json << "{\n  \"date\": " << quoted(date) << ",\n  \"device\": " << quoted(device.name) << ",\n  \"capability\": \""
+       << device.major << "." << device.minor << "\",\n  \"image\": " << quoted(device.image)
+       << ",\n  \"driver\": " << report.driver << ",\n  \"runtime\": " << report.runtime;
+  for (const auto& note : a.notes) json << ",\n  " << quoted(note.first) << ": " << quoted(note.second);
+
+  bool correct = true;
+  json << ",\n  \"correctness\": [";
+  const char* comma = "\n    ";
+  for (const Way& way : kWays) {
+    if (way.unit > 0 && device.major < 8) continue;
+    Worst worst;
+    for (const Case& c : cases_of(a.quick)) compare(backend, a.device, c, way, worst);
+    correct = correct && worst.all() <= 1;
+    std::printf("%-8s %4d cases, largest error / bound: outputs %.3f gradient %.3f energies %.3f update %.3f\n", way.name(),
+                worst.cases, worst.outputs, worst.gradient, worst.energies, worst.update);
+    json << comma << "{\"precision\": " << quoted(way.name()) << ", \"cases\": " << worst.cases
+         << ", \"errorOverBound\": {\"outputs\": " << number(worst.outputs) << ", \"gradient\": " << number(worst.gradient)
+         << ", \"energies\": " << number(worst.energies) << ", \"update\": " << number(worst.update) << "}}";
+    comma = ",\n    ";
+  }
+  json << "\n  ],\n  \"differenceAfter100Steps\": {";
+  comma = "";
+  for (int64_t d : {5, 40, 300}) {
+    const double difference = after_hundred_steps(backend, a.device, d);
+    correct = correct && difference < 100 * 2e-6;  // test/native/cuda_emulation.cpp
+    std::printf("100 steps, d = %lld: largest difference from the CPU %.2e\n", static_cast<long long>(d), difference);
+    json << comma << "\"" << d << "\": " << number(difference);
+    comma = ", ";
+  }
+  json << "},\n  \"correct\": " << (correct ? "true" : "false");
+
+  if (!a.onlyCorrectness) {
+    double peak[3] = {};
+    json << ",\n  \"peakFlops\": {";
+    for (int i = 0; i < 3; ++i) {
+      peak[i] = cuda_peak(a.device, kWays[i].precision);
+      json << (i ? ", " : "") << quoted(kWays[i].name()) << ": " << number(peak[i]);
+    }
+    json << "},\n  \"timings\": [";
+    comma = "\n    ";
+    const auto add = [&](int64_t n, int64_t d, int64_t M, int way) {
+      const std::string line = time_one(backend, a.device, n, d, M, kWays[way].precision, peak[way]);
+      if (line.empty()) return;
+      std::printf("%s\n", line.c_str());
+      json << comma << line;
+      comma = ",\n    ";
+    };
+    for (int64_t d : {10, 100, 784})
+      for (int64_t M : {10000, 100000, 1000000})
+        for (int way = 0; way < 3; ++way)
+          if (peak[way] > 0) add(20000, d, M, way);
+    for (int64_t d : {10, 784}) add(100000, d, 1000000, device.major < 8 ? 0 : 1);
+    json << "\n  ]";
+    if (!a.baseline.empty()) {
+      std::ifstream file(a.baseline);
+      std::stringstream text;
+      text << file.rdbuf();
+      json << ",\n  \"others\": " << (text.str().empty() ? "null" : text.str());
+    }
+  }
+  json << "\n}\n";
+  if (!a.record.empty()) {
+    std::ofstream file(a.record);
+    file << json.str();
+    if (!file) throw std::runtime_error("cannot write " + a.record + ".");
+  }
+  return correct ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  try {
+    return check(parse(count, values));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 2;
+  }
+}
