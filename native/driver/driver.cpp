@@ -22,6 +22,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // A step that took longer than this may be interrupted in its middle, at the price of a copy of the state before it;
 // shorter ones are simply finished, well within the 50 ms that an abort may take.
 constexpr double kGuardedSeconds = 0.01;
+// The copy has to be worth its time: where particles live on a device, bringing them here may take longer than the step.
+constexpr double kGuardedCopies = 4;
 // An objective this many times above its start has left every descent argument behind.
 constexpr double kExplosion = 1e3;
 
@@ -128,8 +130,10 @@ class Loop {
         return "budget";
       if (!plan_.checkpoint.empty() && seconds_since(lastCheckpoint_) >= options_.checkpointSeconds) save();
       const Clock::time_point before = Clock::now();
-      step(slow || method_.long_step());
-      slow = seconds_since(before) > kGuardedSeconds;
+      const bool guarded = slow || method_.long_step();
+      step(guarded);
+      const double took = seconds_since(before) - (guarded ? copySeconds_ : 0);
+      slow = took > std::max(kGuardedSeconds, kGuardedCopies * copySeconds_);
     }
   }
 
@@ -139,7 +143,9 @@ class Loop {
       method_.step();
     } else {
       Writer copy;
+      const Clock::time_point start = Clock::now();
       method_.save(copy);
+      copySeconds_ = seconds_since(start);
       try {
         method_.step();
       } catch (const Error& error) {
@@ -244,6 +250,7 @@ class Loop {
   std::vector<Snapshot> snapshots_;
   Measurement last_;
   double firstObjective_ = 0;
+  double copySeconds_ = 0;
   double secondsBefore_ = 0;
   int64_t lastRecorded_ = -1;
   int64_t lastVisited_ = -1;
