@@ -25,6 +25,7 @@
 #include "test/native/backend_cases.h"
 
 using namespace meanfield;
+using namespace meanfield::backend_cases;
 
 namespace {
 

@@ -329,7 +329,17 @@ export class MeanFieldNetwork {
     how: Preparing,
   ): Promise<NativeFitRequest> {
     const { algorithm = 'langevin', scale: _, scaleTargets: __, loss: asked = 'auto', ...model } = this.options
-    const { validation, device: _d, precision: _p, signal: _s, initial, snapshots, checkpoint, resume, ...run } = options
+    const {
+      validation,
+      device: _d,
+      precision: _p,
+      signal: _s,
+      initial,
+      snapshots,
+      checkpoint,
+      resume,
+      ...run
+    } = options
     const loss = chooseLoss(asked, preparation)
     const table = (data: Dataset) => how.tableOf(loss, preparation, data)
     const { name, ...algorithmOptions } = typeof algorithm === 'string' ? { name: algorithm } : { ...algorithm }
