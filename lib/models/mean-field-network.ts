@@ -7,6 +7,7 @@ import {
   CancelledError,
   catalogue,
   chooseDevice,
+  choosePrecision,
   type Device,
   fromNative,
   InvalidDataError,
@@ -305,11 +306,12 @@ export class MeanFieldNetwork {
   async #begin(train: Dataset, options: MeanFieldFitOptions, how: Preparing): Promise<Begun<MeanFieldFit>> {
     const start = performance.now()
     const device = chooseDevice(requireFitOptions(options).device)
+    const precision = choosePrecision(device, options.precision, options.device)
     const preparation = this.#prepare(train, how)
     const request = await this.#request(train, preparation, options, how)
     const preparing = (performance.now() - start) / 1000
-    if (device.name !== 'cpu') request.backend = device.name
-    if (device.name !== 'cpu' || options.device === 'cpu') request.precision = options.precision ?? 'float32'
+    request.backend = device.name
+    request.precision = precision
     return {
       request,
       settle: (result) => {

@@ -1,5 +1,5 @@
 /** Which device a run is on, and why. */
-import type { NativeCudaReport } from './binding'
+import type { NativeCudaReport, Precision } from './binding'
 import { DeviceError, InvalidOptionError } from './errors'
 import { binding } from './load'
 
@@ -36,4 +36,19 @@ export function chooseDevice(device: Device = 'auto', look: () => NativeCudaRepo
     throw new DeviceError(`device is '${device}', but ${chosen?.trouble ?? reason} ${remedy}`)
   const count = devices.length === 1 ? 'there is 1 CUDA device' : `there are ${devices.length} CUDA devices`
   throw new DeviceError(`device is '${device}', but ${count}, numbered from 0. ${remedy}`)
+}
+
+/**
+ * The precision that a run computes in: what is asked for, but float32 where `auto` took the CPU.
+ *
+ * @throws InvalidOptionError for an unknown name, wherever it runs
+ */
+export function choosePrecision(
+  chosen: ChosenDevice,
+  precision: Precision = 'float32',
+  device: Device = 'auto',
+): Precision {
+  if (!['float32', 'tf32', 'bf16'].includes(precision))
+    throw new InvalidOptionError(`precision is '${precision}'; expected 'float32', 'tf32' or 'bf16'.`)
+  return chosen.name === 'cpu' && device === 'auto' ? 'float32' : precision
 }

@@ -4,7 +4,7 @@ import { fromNative } from './errors'
 import { binding } from './load'
 
 export type * from './binding'
-export { type ChosenDevice, chooseDevice, cudaDevices, type Device } from './devices'
+export { type ChosenDevice, chooseDevice, choosePrecision, cudaDevices, type Device } from './devices'
 export * from './errors'
 export { binding } from './load'
 

@@ -170,6 +170,8 @@ std::string MeanFieldFit::identity() const {
   std::string text = "algorithm=" + algorithmName_ + "\n" + lines(algorithm_.canonical) +
                      lines(NetworkOptions::table().canonical(model_)) + "seed=" + std::to_string(options_.seed) +
                      "\ntraining data=" + table(request_.train) + "\n";
+  // Backends of one precision agree to rounding and continue each other's runs; another precision is another run.
+  if (request_.precision != kPrecisionNames[0]) text += "precision=" + request_.precision + "\n";
   if (request_.hasValidation) text += "validation data=" + table(request_.validation) + "\n";
   if (request_.initial)
     text += "initial particles=" +

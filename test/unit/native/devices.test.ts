@@ -1,7 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { binding, chooseDevice, DeviceError, InvalidOptionError, type NativeCudaReport } from '../../../lib/native'
+import {
+  binding,
+  chooseDevice,
+  choosePrecision,
+  DeviceError,
+  InvalidOptionError,
+  type NativeCudaReport,
+} from '../../../lib/native'
 
 const device = (trouble = '') => ({
   name: 'Some GPU',
@@ -42,6 +49,14 @@ test('cuda and cuda:N insist', () => {
 
 test.each(['gpu', 'cuda:', 'cuda:-1', 'cuda:x', 'CUDA', ''])('%p is no device', (name) => {
   expect(() => chooseDevice(name as 'auto', report(device()))).toThrow(InvalidOptionError)
+})
+
+test('precision is float32 where auto took the CPU; unknown names are refused there too', () => {
+  expect(choosePrecision({ name: 'cuda:0' })).toBe('float32')
+  expect(choosePrecision({ name: 'cuda:0' }, 'bf16')).toBe('bf16')
+  expect(choosePrecision({ name: 'cpu' }, 'bf16')).toBe('float32')
+  expect(choosePrecision({ name: 'cpu' }, 'bf16', 'cpu')).toBe('bf16') // which the native side refuses
+  expect(() => choosePrecision({ name: 'cpu' }, 'half' as 'bf16')).toThrow("precision is 'half'; expected 'float32'")
 })
 
 const request = {
