@@ -6,7 +6,7 @@ import { jobs, main, quiet, root } from './lib.mjs'
 
 export function buildNative() {
   const cmakeJs = join(root, 'node_modules/cmake-js/bin/cmake-js')
-  quiet(process.execPath, [cmakeJs, 'compile', '--out', 'build/cmake', '--parallel', jobs, ...cudaArchitectures()])
+  quiet(process.execPath, [cmakeJs, 'compile', '--out', 'build/cmake', '--parallel', jobs, cudaArchitectures()])
   const release = join(root, 'build/Release')
   mkdirSync(release, { recursive: true })
   for (const name of readdirSync(release)) if (name.endsWith('.node')) rmSync(join(release, name))
@@ -17,9 +17,9 @@ export function buildNative() {
   }
 }
 
+/** Said every time, so that a build for a release does not leave its list to the next build. */
 function cudaArchitectures() {
-  const asked = process.env.MEANFIELD_CUDA_ARCHITECTURES
-  return asked ? [`--CDMEANFIELD_CUDA_ARCHITECTURES=${asked}`] : []
+  return `--CDMEANFIELD_CUDA_ARCHITECTURES=${process.env.MEANFIELD_CUDA_ARCHITECTURES || '80'}`
 }
 
 if (process.argv[1] === import.meta.filename) main(buildNative)

@@ -36,10 +36,14 @@ function nodeGyp() {
 
 function prebuildify() {
   rmSync(join(root, 'prebuilds'), { recursive: true, force: true })
-  quiet(process.execPath, ['scripts/prebuild.mjs'])
+  // One architecture: compiling the CUDA kernels for all of a release takes minutes.
+  quiet(process.execPath, ['scripts/prebuild.mjs'], { env: { MEANFIELD_CUDA_ARCHITECTURES: '80', ...process.env } })
   const addons = filesUnder(`prebuilds/${process.platform}-${process.arch}`).filter((file) => file.endsWith('.node'))
   if (addons.length !== 1) throw new Error(`prebuildify left ${addons.length} addons; expected one.`)
   checkLoads(join(root, addons[0]))
+  const kernels = 'libmeanfield_cuda.so'
+  if (existsSync(join(root, 'build/Release', kernels)) && !existsSync(join(root, dirname(addons[0]), kernels)))
+    throw new Error(`the CUDA kernels were built, but ${kernels} is not beside the prebuilt addon.`)
 }
 
 /** The tarball, installed where nothing else is, with no compiler in sight and no install script allowed. */
