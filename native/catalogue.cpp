@@ -7,6 +7,8 @@
 #include "native/mean_field/dual_coordinate_ascent.h"
 #include "native/mean_field/fictitious_play.h"
 #include "native/mean_field/langevin.h"
+#include "native/mean_field/minimax.h"
+#include "native/mean_field/particle_measure.h"
 #include "native/mean_field/sgd_langevin.h"
 #include "native/mean_field/svrg_langevin.h"
 #include "native/mean_field/two_timescale.h"
@@ -73,6 +75,12 @@ std::string column_json(const TraceColumn& column) {
   return "{\"name\":" + quote(column.name) + ",\"doc\":" + quote(column.doc) + "}";
 }
 
+std::string measure_json(const std::string& name, const std::string& title, const std::string& source,
+                         const std::vector<OptionField>& fields) {
+  return "{\"name\":" + quote(name) + ",\"title\":" + quote(title) + ",\"source\":" + quote(source) +
+         ",\"options\":" + array(fields, field_json) + "}";
+}
+
 template <class Algorithm>
 std::string algorithm_json(const Algorithm& algorithm) {
   return "{\"name\":" + quote(algorithm.name) + ",\"title\":" + quote(algorithm.title) +
@@ -99,7 +107,13 @@ std::string catalogue_json() {
          ",\"defaultAlgorithm\":" + quote(kAutoAlgorithm) +
          ",\"run\":" + array(LinearRunOptions::table().describe(), field_json) +
          ",\"traceColumns\":" + array(linear_trace_columns(), column_json) +
-         "}],\"run\":" + array(RunOptions::table().describe(), field_json) +
+         "}],\"measures\":[" +
+         measure_json("particle-measure", "Particles on the torus fitted to points by the squared maximum mean discrepancy",
+                      "Chizat, TMLR 2022, arXiv 2202.01009", MeasureOptions::table().describe()) + "," +
+         measure_json("minimax-game", "Minimax game of two distributions on the line",
+                      "Kim, Yamamoto, Oko, Yang, Suzuki, ICLR 2024, arXiv 2312.01127", MinimaxOptions::table().describe()) +
+         "],\"measureRun\":" + array(MeasureRunOptions::table().describe(), field_json) +
+         ",\"run\":" + array(RunOptions::table().describe(), field_json) +
          ",\"traceColumns\":" + array(trace_columns(), column_json) + "}";
 }
 

@@ -13,7 +13,7 @@ namespace meanfield {
 /// The algorithms of the mean-field family, the default first.
 const std::vector<MeanFieldAlgorithm>& mean_field_algorithms();
 
-/// The catalogue as JSON: models with their options and algorithms, run options, trace columns.
+/// The catalogue as JSON: models with their options and algorithms, measures that are no networks, run options, trace columns.
 std::string catalogue_json();
 
 /// A fit ready to run; an empty algorithm name means the default. Throws InvalidOption or InvalidData.

@@ -63,6 +63,11 @@ function render(catalogue) {
         ...traceText(`${name}TracePoint`, `${name[0].toLowerCase()}${name.slice(1)}TraceColumns`, model.traceColumns),
       )
   }
+  for (const measure of catalogue.measures)
+    parts.push(interfaceText(`${pascal(measure.name)}Options`, `${measure.title}. ${measure.source}.`, measure.options))
+  parts.push(
+    interfaceText('MeasureRunOptions', 'Options of a run of a particle measure or a game.', catalogue.measureRun),
+  )
   parts.push(interfaceText('RunOptions', 'Options of a run: how long, when to stop, what to record.', catalogue.run))
   parts.push(...traceText('TracePoint', 'traceColumns', catalogue.traceColumns))
   return parts.join('\n')

@@ -436,6 +436,56 @@ export interface LinearTracePoint {
 /** @internal */
 export const linearTraceColumns = ['step', 'passes', 'seconds', 'objective', 'queries', 'dual', 'gap'] as const satisfies (keyof LinearTracePoint)[]
 
+/** Particles on the torus fitted to points by the squared maximum mean discrepancy. Chizat, TMLR 2022, arXiv 2202.01009. */
+export interface ParticleMeasureOptions {
+  /** Number of particles. (M) Default 50. */
+  particles?: number
+  /** Step size. (η) Default 0.08. */
+  step?: number
+  /** Weight of the entropy at the start; 0 is plain gradient descent. (τ) Default 0.1. */
+  temperature?: number
+  /** Temperature at step t: τ times 1, 2^-⌊t/100⌋, 1/log(e + t) or 1/(1 + t). Default "constant". */
+  annealing?: 'constant' | 'geometric' | 'logarithmic' | 'harmonic'
+  /** Last part of the run, without noise. Default 0.2. */
+  quietFraction?: number
+  /** Frequencies of the kernel along each coordinate. (J) Default 5. */
+  frequencies?: number
+}
+
+/** Minimax game of two distributions on the line. Kim, Yamamoto, Oko, Yang, Suzuki, ICLR 2024, arXiv 2312.01127. */
+export interface MinimaxGameOptions {
+  /** Payoff Q(x, y): 1/(1 + exp(-(x-y)²)), exp(-(x-y)²/2), or xy. Default "sigmoid". */
+  game?: 'sigmoid' | 'gaussian' | 'product'
+  /** How the players move: against each other's present, averaged past, or towards best responses. Default "averaged-gradient". */
+  method?: 'descent-ascent' | 'averaged-gradient' | 'best-response'
+  /** Particles of each player. (N) Default 1000. */
+  particles?: number
+  /** Step size. (η) Default 0.3. */
+  step?: number
+  /** Weight of the divergences from the prior. (λ) Default 0.01. */
+  entropy?: number
+  /** Inverse variance of the prior ρ. Default 1. */
+  curvature?: number
+  /** Step k has weight k^r in the averages of averaged-gradient. (r) Default 1. */
+  weightPower?: number
+  /** Share of the best response mixed in at each step of best-response. (β) Default 0.15. */
+  mixing?: number
+  /** Langevin steps towards each best response of best-response. (K) Default 10. */
+  innerSteps?: number
+}
+
+/** Options of a run of a particle measure or a game. */
+export interface MeasureRunOptions {
+  /** Steps of the method. (T) Default 1000. */
+  steps?: number
+  /** Steps between trace points. Default 10. */
+  traceEvery?: number
+  /** Seed of the counter-based generator; the result is a function of data, options and seed. Default 0. */
+  seed?: number
+  /** Threads of this run; auto: the processors available. Does not change the result. Default "auto". */
+  threads?: number | 'auto'
+}
+
 /** Options of a run: how long, when to stop, what to record. */
 export interface RunOptions {
   /** Budget in steps of the algorithm; auto: none when passes or seconds is given, else the algorithm's own number. (T) Default "auto". */

@@ -1,4 +1,4 @@
-export type { NativeCertificate as Certificate, NativePathPoint as PathPoint } from '../native'
+export type { MeasureCertificate, NativeCertificate as Certificate, NativePathPoint as PathPoint } from '../native'
 export type { MeanFieldManyOptions, MeanFieldManyRun } from './fit-many'
 export type { LinearData, Loss as LinearLoss } from './linear-data'
 export {
@@ -16,6 +16,21 @@ export {
   type MeanFieldNetworkOptions,
   type PredictOptions,
 } from './mean-field-network'
+export {
+  type MinimaxFit,
+  MinimaxGame,
+  type MinimaxPoint,
+  type MinimaxRunOptions,
+  type MinimaxTrace,
+} from './minimax-game'
+export {
+  ParticleMeasure,
+  type ParticleMeasureFit,
+  type ParticleMeasurePoint,
+  type ParticleMeasureRunOptions,
+  type ParticleMeasureTrace,
+  type Points,
+} from './particle-measure'
 export type { Rows } from './preparation'
 export { abortError, Run, type RunControls } from './run'
 export type { ClassScores, RegressionScores, Scores } from './scores'

@@ -43,6 +43,10 @@ export interface ModelEntry {
 /** `JSON.parse(binding.catalogue())`. */
 export interface Catalogue {
   models: ModelEntry[]
+  /** Measures that are no networks. */
+  measures: AlgorithmEntry[]
+  /** Options of a run of theirs. */
+  measureRun: OptionField[]
   /** Options of a run that do not change what is computed at a step: budget, stop rules, trace, seed, threads. */
   run: OptionField[]
   /** Columns of the trace, in order, with their meaning. */
@@ -196,6 +200,36 @@ export interface NativePredictRequest {
   precision?: Precision
 }
 
+/** How far a measure can be from the optimum, or a pair from the equilibrium. */
+export interface MeasureCertificate {
+  primal: number
+  dual: number
+  /** primal − dual, at least the distance to the optimum. */
+  gap: number
+  standardError: number
+  /** False when the numbers must not be relied on; `words` says why. */
+  trusted: boolean
+  words: string
+}
+
+export interface NativeMeasureResult {
+  /** M × p */
+  particles: Float64Array
+  /** Rows of step, discrepancy, negentropy. */
+  trace: Float64Array
+  steps: number
+  stop: 'budget' | 'cancelled'
+  threads: number
+  /** null when cancelled */
+  certificate: MeasureCertificate | null
+}
+
+export interface NativeMinimaxResult extends Omit<NativeMeasureResult, 'particles'> {
+  /** N particles of each player; the trace has rows of step and moved. */
+  x: Float64Array
+  y: Float64Array
+}
+
 /** An error of one of many fits. */
 export type NativeFailure = Error & { code: string }
 
@@ -328,6 +362,22 @@ export interface NativeBinding {
     rows: number
     columns: number
   }
+  /** Particles on the torus fitted to the N × dimension numbers of `target`. `initial` is M × dimension. */
+  fitMeasure(
+    request: {
+      target: Float64Array
+      dimension: number
+      initial?: Float64Array
+      options: OptionValues
+      run: OptionValues
+    },
+    onPoints?: (rows: Float64Array) => void,
+  ): NativeJob<NativeMeasureResult>
+  /** A minimax game. `initial` holds both players' particles, N and N. */
+  playMinimax(
+    request: { initial?: Float64Array; options: OptionValues; run: OptionValues },
+    onPoints?: (rows: Float64Array) => void,
+  ): NativeJob<NativeMinimaxResult>
   /**
    * The leading `count` right singular vectors of a rows × columns matrix (not centred): `vectors` is count × columns,
    * `values` the singular values in decreasing order.

@@ -6,6 +6,8 @@
  * follows the reader's light or dark setting where that is known.
  */
 import { type Figure, points, type Rule, type Series } from './figure'
+import { heatMap } from './heat-map'
+import { round, shorten, text, wrap } from './marks'
 import { linearScale, logScale, type Scale } from './scale'
 import { escapeMarkup, formatNumber } from './text'
 
@@ -24,8 +26,9 @@ export const chartStyle = `
 .mf-back{fill:#fff}.mf-text{fill:#1c2126}.mf-soft{fill:#4d565e}.mf-title{font-size:15px;font-weight:600}
 .mf-grid{stroke:#e3e6e9}.mf-axis{stroke:#6b747c}.mf-rule{stroke:#4d565e;stroke-dasharray:4 4}
 .mf-halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
-.mf-cloud{fill:none;stroke-width:4;stroke-linecap:round;opacity:.55}
+.mf-cloud{fill:none;stroke-width:4;stroke-linecap:round;opacity:.55}.mf-few{stroke-width:8}
 .mf-band{opacity:.18}.mf-line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:butt}${strokes(light)}
+.mf-on-light{fill:#1c2126}.mf-on-dark{fill:#fff}
 @media (prefers-color-scheme:dark){.mf-back{fill:#15191d}.mf-text{fill:#e8ebee}.mf-soft{fill:#aab3bb}.mf-grid{stroke:#2c3238}
 .mf-axis{stroke:#8a939b}.mf-rule{stroke:#aab3bb}.mf-halo{stroke:#15191d}${strokes(dark)}}
 `
@@ -64,13 +67,36 @@ function chart(figure: Figure, size: ChartSize, style: string): string {
       top += 18
       parts.push(text(inset, top - 2, line, 'mf-text mf-title'))
     }
-  top = legend(figure, inset, width - inset, top + 4, parts) + 4
+  if (!figure.heat) top = legend(figure, inset, width - inset, top + 4, parts) + 4
   for (const line of wrap(figure.yLabel, width - 2 * inset, 6.8)) {
     top += 17
     parts.push(text(inset, top - 2, line, 'mf-soft'))
   }
   top += 12
+  const end = figure.heat
+    ? heatMap(figure, inset, width - inset, top, plotHeight, parts)
+    : curves(figure, inset, width, top, plotHeight, name, parts)
 
+  const height = end + 12
+  const title = escapeMarkup(figure.title)
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" class="mf-chart" viewBox="0 0 ${width} ${height}" width="${width}" ` +
+    `height="${height}" role="img" aria-labelledby="${name}-title ${name}-desc"><title id="${name}-title">${title}</title>` +
+    `<desc id="${name}-desc">${escapeMarkup(figure.description)}</desc>${style}` +
+    `<rect class="mf-back" width="${width}" height="${height}"/>${parts.join('')}</svg>`
+  )
+}
+
+/** Axes, curves and rules from `top` on. Returns where they end. */
+function curves(
+  figure: Figure,
+  inset: number,
+  width: number,
+  top: number,
+  plotHeight: number,
+  name: string,
+  parts: string[],
+): number {
   const bottom = top + plotHeight
   const y = yScale(figure, [bottom, top])
   const left = inset + 8 + 7 * Math.max(...y.ticks.map((tick) => formatNumber(tick).length))
@@ -109,15 +135,7 @@ function chart(figure: Figure, size: ChartSize, style: string): string {
   })
   parts.push('</g>')
   for (const rule of figure.rules ?? []) parts.push(ruleLabel(rule, figure, x, y, left, right))
-
-  const height = end + 12
-  const title = escapeMarkup(figure.title)
-  return (
-    `<svg xmlns="http://www.w3.org/2000/svg" class="mf-chart" viewBox="0 0 ${width} ${height}" width="${width}" ` +
-    `height="${height}" role="img" aria-labelledby="${name}-title ${name}-desc"><title id="${name}-title">${title}</title>` +
-    `<desc id="${name}-desc">${escapeMarkup(figure.description)}</desc>${style}` +
-    `<rect class="mf-back" width="${width}" height="${height}"/>${parts.join('')}</svg>`
-  )
+  return end
 }
 
 /** Rows of samples with names, wrapped to the width. Returns where they end. */
@@ -176,7 +194,8 @@ function cloud(series: Series, index: number, x: Scale, y: Scale): string {
     .filter((dot) => dot.every(Number.isFinite))
     .map(([cx, cy]) => `M${cx} ${cy}h0`)
   const label = `<title>${escapeMarkup(series.name)}</title>`
-  return `<path class="mf-cloud mf-s${place(series, index)}" d="${dots.join('')}">${label}</path>`
+  const few = dots.length <= 200 ? ' mf-few' : ''
+  return `<path class="mf-cloud${few} mf-s${place(series, index)}" d="${dots.join('')}">${label}</path>`
 }
 
 /** At the end of its line where the fewest points of curves are in the way: right or left, above or below. */
@@ -232,27 +251,4 @@ function extent(values: number[], positive: boolean): [number, number] {
   const usable = values.filter((value) => Number.isFinite(value) && !(positive && value <= 0))
   if (usable.length === 0) return positive ? [1, 10] : [0, 1]
   return usable.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity])
-}
-
-function text(x: number, y: number, content: string, classes: string, anchor?: 'middle' | 'end'): string {
-  const align = anchor ? ` text-anchor="${anchor}"` : ''
-  return `<text x="${round(x)}" y="${round(y)}" class="${classes}"${align}>${escapeMarkup(content)}</text>`
-}
-/** Lines of at most `width` pixels, given the mean width of a character. */
-function wrap(content: string, width: number, character: number): string[] {
-  const lines: string[] = []
-  for (const word of content.split(/\s+/)) {
-    const line = lines.at(-1)
-    if (line !== undefined && (line.length + word.length + 1) * character <= width)
-      lines[lines.length - 1] = `${line} ${word}`
-    else lines.push(word)
-  }
-  return lines.map((line) => shorten(line, width, character))
-}
-function shorten(content: string, width: number, character = 7): string {
-  const most = Math.max(4, Math.floor(width / character))
-  return content.length <= most ? content : `${content.slice(0, most - 1)}…`
-}
-function round(value: number): number {
-  return Math.round(value * 10) / 10
 }

@@ -39,6 +39,8 @@ export interface Figure {
   yDomain?: [number, number]
   series: Series[]
   rules?: Rule[]
+  /** Drawn as a heat map: a row a series, a column an x, coloured by y; `rows` is what the names of the series stand for. */
+  heat?: { rows: string }
 }
 
 /** The points of a series as pairs, those that are not finite included. */

@@ -1,11 +1,14 @@
 /** Every published experiment that can be run, in the order of `--all`. */
 import { alignment } from './alignment'
+import { annealing } from './annealing'
 import { digits } from './digits'
 import { dualCoordinateAscent } from './dual-coordinate-ascent'
 import { dualityGap } from './duality-gap'
 import { ensemble } from './ensemble'
 import type { Experiment } from './experiment'
 import { fictitiousPlay } from './fictitious-play'
+import { minimax } from './minimax'
+import { multiIndex } from './multi-index'
 import { particles } from './particles'
 import { pdaCircles } from './pda-circles'
 import { pdaDensities } from './pda-densities'
@@ -28,6 +31,9 @@ export const experiments: readonly Experiment[] = [
   fictitiousPlay,
   ensemble,
   twoTimescale,
+  annealing,
+  multiIndex,
+  minimax,
 ]
 
 export { atLeast, atMost, type Claim } from './claim'

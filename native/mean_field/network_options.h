@@ -3,13 +3,12 @@
 #include <string>
 
 #include "native/core/option_fields.h"
+#include "native/mean_field/annealing.h"
 #include "native/problem/losses.h"
 #include "native/problem/neurons.h"
 
 namespace meanfield {
 
-/// λ_t ≥ λ at step t, in rounds of `annealingSteps` steps; s = t/annealingSteps.
-enum class Annealing { Constant, Geometric, Logarithmic, Harmonic };
 enum class Geometry { Free, Sphere };
 
 struct NetworkOptions {

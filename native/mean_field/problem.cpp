@@ -60,14 +60,7 @@ void Problem::update(Rows rows, const std::vector<double>& weights, const Update
 
 void Problem::anneal(int64_t t) {
   const double s = static_cast<double>(t) / static_cast<double>(schedule.steps);
-  double factor = 0;
-  switch (schedule.kind) {
-    case Annealing::Constant: break;
-    case Annealing::Geometric: factor = std::exp2(-std::floor(s)); break;
-    case Annealing::Logarithmic: factor = 1 / std::log(std::exp(1.0) + s); break;
-    case Annealing::Harmonic: factor = 1 / (1 + s); break;
-  }
-  entropy = std::max(finalEntropy_, schedule.start * factor);
+  entropy = std::max(finalEntropy_, schedule.start * annealing_factor(schedule.kind, s));
   if (schedule.ridgeToo) ridge = finalRidge_ * entropy / finalEntropy_;
 }
 

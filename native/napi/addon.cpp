@@ -14,6 +14,7 @@
 #include "native/napi/failure.h"
 #include "native/napi/job.h"
 #include "native/napi/linear.h"
+#include "native/napi/measures.h"
 #include "native/napi/node_addon.h"
 
 namespace meanfield {
@@ -194,6 +195,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("predictLinear", Napi::Function::New<predict_linear_job>(env, "predictLinear"));
   exports.Set("readLibsvm", Napi::Function::New<read_libsvm_job>(env, "readLibsvm"));
   exports.Set("libsvmArrays", Napi::Function::New<libsvm_arrays>(env, "libsvmArrays"));
+  exports.Set("fitMeasure", Napi::Function::New<fit_measure_job>(env, "fitMeasure"));
+  exports.Set("playMinimax", Napi::Function::New<play_minimax_job>(env, "playMinimax"));
   exports.Set("rightSingularVectors", Napi::Function::New<right_singular_vectors_call>(env, "rightSingularVectors"));
   return exports;
 }

@@ -20,6 +20,8 @@ const field = (change: Partial<OptionField>): OptionField => ({
 })
 
 const catalogue: Catalogue = {
+  measures: [],
+  measureRun: [],
   models: [
     {
       name: 'net',

@@ -123,3 +123,25 @@ test('a cloud of points has a dot for every finite point and no line', () => {
   expect(svg.match(/M[-\d.]+ [-\d.]+h0/g)).toHaveLength(3)
   expect(svg).not.toContain('<path class="mf-line')
 })
+
+test('a heat map: a cell a value, coloured and printed, rows from the bottom, columns named once', () => {
+  const svg = chartElement({
+    ...figure,
+    rules: [],
+    heat: { rows: 'dimension' },
+    yDomain: [0, 1],
+    series: [
+      { name: '5', x: [10, 20], y: [0, 1] },
+      { name: '9', x: [10, 20], y: [0.25, Number.NaN] },
+    ],
+  })
+  expect(svg).toContain('>dimension</text>')
+  const cells = [...svg.matchAll(/<rect x="([\d.]+)" y="([\d.]+)"[^>]*fill="(rgb\([\d,]+\))"/g)].map((m) => m.slice(1))
+  expect(cells).toHaveLength(3)
+  expect(cells[0][2]).toBe('rgb(0,34,78)')
+  expect(cells[1][2]).toBe('rgb(254,232,56)')
+  expect(Number(cells[2][1])).toBeLessThan(Number(cells[0][1]))
+  expect(cells[2][0]).toBe(cells[0][0])
+  for (const word of ['0', '1', '0.25', '10', '20', '5', '9']) expect(svg).toContain(`>${word}</text>`)
+  expect(svg).not.toContain('NaN')
+})
