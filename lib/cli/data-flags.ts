@@ -1,5 +1,5 @@
 /** Flags that name the data of a fit, and how they become a training and a test set. */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Dataset } from '../data'
 import { InvalidOptionError } from '../native/errors'
 import { UsageError } from './exit'
@@ -13,6 +13,10 @@ export interface DataOptions {
   task?: 'regression' | 'classification'
   header: boolean
   delimiter?: string
+  categorical?: 'one-hot' | 'ordinal'
+  missing?: 'drop' | 'mean' | 'median'
+  group?: string
+  time?: string
 }
 
 /** The test set of `--holdout` is drawn by `--seed`. */
@@ -24,8 +28,8 @@ export interface LoadedData {
 }
 
 export function addDataFlags(command: Command): Command {
-  return command
-    .requiredOption('--data <file>', 'Training data: CSV or TSV, plain or gzip.')
+  return addColumnFlags(command)
+    .requiredOption('--data <file>', 'Training data: CSV, TSV or JSON lines, plain or gzip; Parquet; Arrow.')
     .option('--target <column>', 'Column to learn: its name, or its number from 0 where there is no header.')
     .option('--test <file>', 'Data that are scored at the end and not trained on.')
     .option('--holdout <fraction>', 'Keep this part of the rows as test data, by class, drawn by --seed.', (text) => {
@@ -40,6 +44,25 @@ export function addDataFlags(command: Command): Command {
     })
     .option('--no-header', 'The first line is data, not the names of the columns.')
     .option('--delimiter <character>', "What separates the columns; default: a comma, a tab for '.tsv'.")
+    .option('--group <column>', 'Rows with the same value here stay on one side of --holdout; no feature.')
+    .option('--time <column>', 'The last rows by this column are those of --holdout; no feature.')
+}
+
+/** What becomes of columns that are not numbers. */
+export function addColumnFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--categorical <kind>', 'What becomes of columns of texts; default: they are refused.').choices([
+        'one-hot',
+        'ordinal',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--missing <policy>',
+        'What becomes of missing values: their rows are dropped, or they are imputed by the fit; default: they are refused.',
+      ).choices(['drop', 'mean', 'median']),
+    )
 }
 
 export async function loadData(options: DataOptions, seed: number): Promise<LoadedData> {
@@ -51,15 +74,36 @@ export async function loadData(options: DataOptions, seed: number): Promise<Load
   const start = performance.now()
   // Without a header there are only numbers to name a column by.
   const target = !options.header && /^\d+$/.test(options.target) ? Number(options.target) : options.target
-  const read = async (file: string, classes?: readonly string[]) =>
-    Dataset.fromCsv(file, { ...csvOptions(options), target, ...(classes && { classes }) })
-  const all = await read(options.data)
+  const { group, time } = options
+  const keys = { ...(group !== undefined && { group }), ...(time !== undefined && { time }) }
+  const all = await Dataset.fromFile(options.data, {
+    ...csvOptions(options),
+    target,
+    ...columnOptions(options),
+    ...keys,
+  })
   if (options.holdout !== undefined) {
     const parts = all.split({ test: options.holdout, seed })
     return { ...parts, seconds: (performance.now() - start) / 1000 }
   }
-  const test = options.test === undefined ? undefined : await read(options.test, all.classes)
+  const test =
+    options.test === undefined ? undefined : await readLike(all, options.test, { ...csvOptions(options), target })
   return { train: all, ...(test && { test }), seconds: (performance.now() - start) / 1000 }
+}
+
+export function columnOptions({ categorical, missing }: Pick<DataOptions, 'categorical' | 'missing'>) {
+  return { ...(categorical && { categorical }), ...(missing && { missing }) }
+}
+
+/** A test set, whose labels and categories are numbered as those of its training set. */
+export async function readLike(
+  train: Dataset,
+  file: string,
+  options: ReturnType<typeof csvOptions> & { target: string | number },
+) {
+  const { Dataset } = await import('../data')
+  const { classes, encoding } = train
+  return Dataset.fromFile(file, { ...options, ...(classes && { classes }), ...(encoding && { encoding }) })
 }
 
 /** Options of the reader that the flags ask for. */

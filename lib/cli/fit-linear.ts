@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import type { LinearRows } from '../data'
 import type { LinearData, LinearFit, Scores } from '../models'
 import type { Catalogue, ModelEntry } from '../native/binding'
-import { csvOptions } from './data-flags'
+import { addColumnFlags, columnOptions, csvOptions, readLike } from './data-flags'
 import { exitCodes, UsageError } from './exit'
 import { printOutcome, printRow, sayable } from './fit-outcome'
 import { addCatalogueFlags, parseNumber } from './flags'
@@ -21,9 +21,11 @@ interface LinearFlags {
   task?: 'regression' | 'classification'
   header: boolean
   delimiter?: string
-  scale: 'standard' | 'minmax' | 'none'
+  scale: 'standard' | 'minmax' | 'whiten' | 'none'
   dtype: 'f64' | 'f32'
   classWeights?: 'balanced'
+  categorical?: 'one-hot' | 'ordinal'
+  missing?: 'drop' | 'mean' | 'median'
   path?: number
   pathRatio?: number
   trace?: string
@@ -44,10 +46,10 @@ export function linearCommand(): Command {
   const command = new Command('linear').description(
     'Fit a linear model with a duality gap as proof. Dense or sparse data; the method is chosen by what is measured on them.',
   )
-  command
+  addColumnFlags(command)
     .requiredOption(
       '--data <file>',
-      'Training data: CSV or TSV, NPY (with --targets), or LIBSVM (.svm, .libsvm, .txt).',
+      'Training data: CSV, TSV, JSON lines, Parquet, Arrow; NPY (with --targets), or LIBSVM (.svm, .libsvm, .txt).',
     )
     .option('--target <column>', 'CSV: the column to learn, by name, or by number from 0 where there is no header.')
     .option('--targets <file>', 'NPY: the file of the targets.')
@@ -61,7 +63,12 @@ export function linearCommand(): Command {
     .option('--task <task>', 'CSV: regression or classification.', oneOf('--task', 'regression', 'classification'))
     .option('--no-header', 'CSV: the first line is data, not the names of the columns.')
     .option('--delimiter <character>', "CSV: what separates the columns; default: a comma, a tab for '.tsv'.")
-    .option('--scale <kind>', 'CSV: standard, minmax or none.', oneOf('--scale', 'none', 'standard', 'minmax'), 'none')
+    .option(
+      '--scale <kind>',
+      'CSV: standard, minmax, whiten or none.',
+      oneOf('--scale', 'none', 'standard', 'minmax', 'whiten'),
+      'none',
+    )
     .option(
       '--dtype <type>',
       'Numbers of the features: f64 or f32. Arithmetic is in f64.',
@@ -190,16 +197,14 @@ async function load(
   }
   if (target === undefined) throw new UsageError('no column to learn was named; say --target COLUMN.')
   const task = options.task ?? (['squared', 'huber', 'poisson'].includes(String(loss)) ? 'regression' : undefined)
-  const read = (file: string, classes?: readonly string[]) =>
-    Dataset.fromCsv(file, {
-      ...csvOptions({ ...options, ...(task && { task }) }),
-      target,
-      dtype: dtype === 'f32' ? 'float32' : 'float64',
-      ...(classes && { classes }),
-    })
-  const all = await read(data)
+  const reading = {
+    ...csvOptions({ ...options, ...(task && { task }) }),
+    target,
+    dtype: dtype === 'f32' ? ('float32' as const) : ('float64' as const),
+  }
+  const all = await Dataset.fromFile(data, { ...reading, ...columnOptions(options) })
   if (holdout !== undefined) return all.split({ test: holdout, seed })
-  return test === undefined ? { train: all } : { train: all, test: await read(test, all.classes) }
+  return test === undefined ? { train: all } : { train: all, test: await readLike(all, test, reading) }
 }
 
 function traceCsv({ trace }: LinearFit): string {

@@ -11,7 +11,7 @@ import { note, printJson, startProgress } from './output'
 import { requireFilePlace } from './paths'
 
 interface FitFlags extends DataOptions {
-  scale: 'standard' | 'minmax' | 'none'
+  scale: 'standard' | 'minmax' | 'whiten' | 'none'
   scaleTargets: boolean
   device: string
   precision: string
@@ -37,7 +37,11 @@ function meanFieldCommand(): Command {
     'Train a mean-field two-layer network. The data alone are enough: every other flag has a default for ordinary data of any scale.',
   )
   addDataFlags(command)
-    .option('--scale <kind>', 'standard (mean 0, deviation 1), minmax ([0, 1]) or none.', 'standard')
+    .option(
+      '--scale <kind>',
+      'standard (mean 0, deviation 1), minmax ([0, 1]), whiten (principal components of variance 1) or none.',
+      'standard',
+    )
     .option('--no-scale-targets', 'Leave regression targets in their own units for training.')
     .option('--device <name>', 'auto, cpu, cuda or cuda:N.', 'auto')
     .option('--precision <name>', 'Of the products on a CUDA device: float32, tf32 or bf16.', 'float32')

@@ -40,7 +40,8 @@ async function predict(model: string, options: PredictFlags): Promise<void> {
   if (out !== undefined) await requireFilePlace(out, '--out')
   const net = await MeanFieldNetwork.load(model)
   const { classes } = net
-  const rows = await readFeatures(options.data, { ...csvOptions(options), features: net.featureNames })
+  const columns = net.encoding ? { encoding: net.encoding } : { features: net.featureNames }
+  const rows = await readFeatures(options.data, { ...csvOptions(options), ...columns })
   const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
   const outputs = await net.predict(rows, { signal: interrupt.signal }).finally(interrupt.release)
   const k = outputs.length / rows.rows

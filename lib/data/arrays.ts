@@ -170,7 +170,8 @@ interface TargetParts {
   classes: readonly string[] | undefined
 }
 
-function readTargets(
+/** Targets of any kind as numbers or class indices. */
+export function readTargets(
   targets: TargetInput,
   targetColumns: number | undefined,
   task: Task | undefined,

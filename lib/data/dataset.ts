@@ -3,8 +3,14 @@
 import { createHash } from 'node:crypto'
 import { InvalidDataError } from '../native/errors'
 import { type ArrayOptions, type FeatureInput, fromArrays, type TargetInput } from './arrays'
+import type { Encoding } from './encoding'
+import { type FoldOptions, foldRows, type RowKeys } from './folds'
+import type { Frame } from './frame'
+import { type FrameDatasetOptions, partsFromFrame } from './from-frame'
 import type { Task } from './labels'
 import { allocate, requireNames, show } from './options'
+import { type FrameOptions, formatOf, readFrame } from './read-frame'
+import { type ArrowTable, arrowFrame } from './readers/arrow'
 import { readIdx } from './readers/idx'
 import { asFeatures, asTargets, type NdArray } from './readers/nd-array'
 import { readNpy } from './readers/npy'
@@ -22,6 +28,9 @@ export interface DatasetParts {
   classes: readonly string[] | undefined
   featureNames: readonly string[]
   targetName: string
+  encoding?: Encoding
+  groups?: readonly string[]
+  times?: Float64Array
 }
 
 /** Shapes come from the files. */
@@ -34,6 +43,7 @@ export interface NpzOptions extends ArrayFileOptions {
   targets: string
 }
 
+const tableOptionNames = ['categorical', 'missing', 'unknownCategories', 'encoding', 'group', 'time'] as const
 const arrayFileOptionNames = ['task', 'classes', 'featureNames', 'targetName', 'dtype']
 
 /**
@@ -41,7 +51,7 @@ const arrayFileOptionNames = ['task', 'classes', 'featureNames', 'targetName', '
  * changes them afterwards changes the data set.
  */
 export class Dataset {
-  /** rows × columns, row by row; finite. */
+  /** rows × columns, row by row; finite, but NaN where a value is missing and `encoding.impute` says what a fit puts there. */
   readonly features: Float32Array | Float64Array
   readonly rows: number
   readonly columns: number
@@ -54,6 +64,12 @@ export class Dataset {
   readonly classes: readonly string[] | undefined
   readonly featureNames: readonly string[]
   readonly targetName: string
+  /** How the columns of the file became features; undefined where all were numbers already. */
+  readonly encoding: Encoding | undefined
+  /** Rows of one group stay on one side of splits and folds. */
+  readonly groups: readonly string[] | undefined
+  /** Splits and folds are made by these. */
+  readonly times: Float64Array | undefined
   #hash: string | undefined
 
   private constructor(parts: DatasetParts) {
@@ -66,6 +82,9 @@ export class Dataset {
     this.classes = parts.classes
     this.featureNames = parts.featureNames
     this.targetName = parts.targetName
+    this.encoding = parts.encoding
+    this.groups = parts.groups
+    this.times = parts.times
   }
 
   /**
@@ -96,13 +115,58 @@ export class Dataset {
    * `classes` of a training set, labels get the indices that they have there. A label that reads as a number is that
    * number.
    *
+   * With `categorical`, `missing`, `encoding`, `group` or `time` the columns are typed first, as in `fromFile`.
+   *
    * @param path CSV or TSV
    * @throws InvalidDataError naming file, line and column; InvalidOptionError for an option or a column that is unknown
    * @example const digits = await Dataset.fromCsv('digits.csv.gz', { target: 'label' })
    */
-  static async fromCsv(path: string, options: TableOptions): Promise<Dataset> {
+  static async fromCsv(path: string, options: TableOptions & FrameDatasetOptions): Promise<Dataset> {
+    if (tableOptionNames.some((name) => options?.[name] !== undefined))
+      return Dataset.fromFile(path, { ...options, format: 'csv' })
     const { targets, ...table } = await readTable(path, options)
     return new Dataset({ ...table, targets: targets.values, targetColumns: 1, classes: targets.classes })
+  }
+
+  /**
+   * A data set from a table: CSV or TSV, JSON lines (.jsonl, .ndjson), Parquet (.parquet), Arrow IPC (.arrow, .feather; needs
+   * the package apache-arrow). Columns are numbers, truth values (0 and 1), moments (milliseconds since 1970) or texts. Texts
+   * among features, and missing values, are refused unless `categorical` and `missing` say what becomes of them. A test
+   * set is read with the `encoding` and `classes` of its training set.
+   *
+   * @throws InvalidDataError naming file, line or row, and column; InvalidOptionError for an option or column that is unknown
+   * @example
+   * const train = await Dataset.fromFile('people.parquet', { target: 'income', categorical: 'one-hot', missing: 'median' })
+   * const test = await Dataset.fromFile('more.parquet', { target: 'income', encoding: train.encoding, classes: train.classes })
+   */
+  static async fromFile(path: string, options: FrameOptions & FrameDatasetOptions): Promise<Dataset> {
+    const typed = tableOptionNames.some((name) => options?.[name] !== undefined)
+    if (formatOf(path, options?.format) === 'csv' && !typed) {
+      const { format: _, ...rest } = options
+      return Dataset.fromCsv(path, rest)
+    }
+    const { format, header, delimiter, ...rest } = options ?? {}
+    const { features, encoding, target, group, time } = rest
+    const named = features ?? encoding?.columns.map(({ name }) => name)
+    const wanted = named && [...named, ...[target, group, time].filter((column) => column !== undefined)]
+    const reading = {
+      ...(format && { format }),
+      ...(header !== undefined && { header }),
+      ...(delimiter !== undefined && { delimiter }),
+    }
+    // The target alone tells a header too.
+    const hints = wanted ?? (formatOf(path, format) === 'csv' && target !== undefined ? [target] : [])
+    return Dataset.fromFrame(await readFrame(path, reading, hints), rest)
+  }
+
+  /** A data set from an Arrow table of the package apache-arrow; see `fromFile`. */
+  static fromArrow(table: ArrowTable, options: FrameDatasetOptions): Dataset {
+    return Dataset.fromFrame(arrowFrame(table), options)
+  }
+
+  /** A data set from typed columns, such as `readFrame` gives; see `fromFile`. */
+  static fromFrame(frame: Frame, options: FrameDatasetOptions): Dataset {
+    return new Dataset(partsFromFrame(frame, options))
   }
 
   /**
@@ -146,10 +210,23 @@ export class Dataset {
     return this.#hash
   }
 
-  /** Divide the rows at random into a training and a test set; see SplitOptions. Both keep all `classes`. */
+  /**
+   * Divide the rows into a training and a test set: at random, by class; whole `groups` where there are any; by `times` where
+   * there are, the last ones for the test. Both keep all `classes`. See SplitOptions.
+   */
   split(options: SplitOptions): { train: Dataset; test: Dataset } {
-    const { train, test } = splitRows(this.rows, this.task === 'classification' ? this.targets : undefined, options)
+    const { train, test } = splitRows(this.rows, this.#keys(), options)
     return { train: this.subset(train), test: this.subset(test) }
+  }
+
+  /**
+   * Cross-validation, one pair after the other; see FoldOptions and foldRows.
+   *
+   * @example for (const { train, test } of data.folds({ folds: 5, seed: 1 })) …
+   */
+  *folds(options: FoldOptions = {}): Generator<{ train: Dataset; test: Dataset }, void, undefined> {
+    for (const { train, test } of foldRows(this.rows, this.#keys(), options))
+      yield { train: this.subset(train), test: this.subset(test) }
   }
 
   /**
@@ -178,12 +255,26 @@ export class Dataset {
         targets[i * targetColumns + j] = this.targets[row * targetColumns + j] as number
       }
     }
-    return new Dataset({ ...this.#parts(), features, targets, rows: rows.length })
+    const { groups, times } = this
+    return new Dataset({
+      ...this.#parts(),
+      features,
+      targets,
+      rows: rows.length,
+      ...(groups && { groups: Array.from(rows, (row) => groups[row] as string) }),
+      ...(times && { times: Float64Array.from(rows, (row) => times[row] as number) }),
+    })
+  }
+
+  #keys(): RowKeys {
+    const { groups, times } = this
+    return { classOf: this.classes && this.targets, groups, times }
   }
 
   #parts(): DatasetParts {
-    const { features, rows, columns, targets, targetColumns, classes, featureNames, targetName } = this
-    return { features, rows, columns, targets, targetColumns, classes, featureNames, targetName }
+    const { features, rows, columns, targets, targetColumns, classes, featureNames, targetName, encoding } = this
+    const parts = { features, rows, columns, targets, targetColumns, classes, featureNames, targetName }
+    return { ...parts, ...(encoding && { encoding }) }
   }
 
   #digest(): string {
@@ -195,6 +286,10 @@ export class Dataset {
     for (const values of [this.features, this.targets]) {
       hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
     }
+    // What else a fit or a split depends on; data without it keep their hashes.
+    const { encoding, groups, times } = this
+    if (encoding?.impute || groups || times)
+      hash.update(JSON.stringify([encoding?.impute ?? null, groups ?? null, times ? Array.from(times) : null]))
     return hash.digest('hex')
   }
 }

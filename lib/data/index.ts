@@ -2,6 +2,10 @@
 
 export type { ArrayOptions, FeatureInput, NumberArray, TargetInput } from './arrays'
 export { type ArrayFileOptions, Dataset, type NpzOptions } from './dataset'
+export type { CategoricalKind, EncodedColumn, Encoding, EncodingOptions, MissingPolicy } from './encoding'
+export type { FoldOptions } from './folds'
+export type { Frame, FrameColumn, NumberColumn, TextColumn } from './frame'
+export type { FrameDatasetOptions, FrameFeatureOptions } from './from-frame'
 export {
   type CirclesOptions,
   circles,
@@ -17,6 +21,8 @@ export {
 export type { Task } from './labels'
 export { type LibsvmOptions, type LibsvmRows, type LinearRows, readLibsvm } from './linear-rows'
 export type { Dtype } from './options'
+export { type FileFormat, type FrameOptions, readFrame } from './read-frame'
+export type { ArrowTable } from './readers/arrow'
 export { readIdx } from './readers/idx'
 export { asFeatures, asTargets, type NdArray } from './readers/nd-array'
 export { readNpy } from './readers/npy'

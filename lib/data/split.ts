@@ -1,15 +1,16 @@
 /** Rows divided into a training and a test part, as a function of the data and a seed. */
 
 import { InvalidOptionError } from '../native/errors'
+import { type RowKeys, splitGroups, splitTimes } from './folds'
 import { requireNames, requireNumber } from './options'
 import { permutation } from './random'
 
 export interface SplitOptions {
-  /** Rows of the test part: a fraction below 1, or a count from 1. */
+  /** Rows of the test part: a fraction below 1, or a count from 1; with groups or times the nearest that these allow. */
   test: number
-  /** Give every class its share of the test part, within one row. Default: true for classification. */
+  /** Give every class its share of the test part, within one row. Default: true for classification without groups or times. */
   stratify?: boolean
-  /** Non-negative safe integer. Default 0. */
+  /** Non-negative safe integer; not used with times. Default 0. */
   seed?: number
 }
 
@@ -18,16 +19,15 @@ export interface SplitOptions {
  * one row. Stratified counts per class are those of the largest remainder: rounded down, then the rows still to be given
  * go to the classes with the largest fractions, the lowest index first among equals.
  *
- * @param classOf index of the class of every row, undefined for regression
  * @throws InvalidOptionError for an option that is unknown or out of range
  */
 export function splitRows(
   rows: number,
-  classOf: Float64Array | undefined,
+  { classOf, groups, times }: RowKeys,
   options: SplitOptions,
 ): { train: Int32Array; test: Int32Array } {
   requireNames('split', options, ['test', 'stratify', 'seed'])
-  const { test, stratify = classOf !== undefined, seed = 0 } = options
+  const { test, stratify = classOf !== undefined && !groups && !times, seed = 0 } = options
   const isSize = (value: number) => value > 0 && (value < 1 || (Number.isInteger(value) && value < rows))
   requireNumber('test', test, isSize, `a fraction above 0 and below 1, or a count from 1 to ${rows - 1}`)
   if (rows < 2) {
@@ -35,13 +35,15 @@ export function splitRows(
       option: 'test',
     })
   }
-  if (typeof stratify !== 'boolean' || (stratify && classOf === undefined)) {
+  if (typeof stratify !== 'boolean' || (stratify && (classOf === undefined || groups || times))) {
     throw new InvalidOptionError(
-      `stratify is ${String(stratify)}, expected ${classOf ? 'true or false' : 'false for regression, which has no classes'}; leave it out`,
+      `stratify is ${String(stratify)}, expected ${classOf && !groups && !times ? 'true or false' : 'false for regression, and for groups and times'}; leave it out`,
       { option: 'stratify' },
     )
   }
   const count = test < 1 ? Math.min(rows - 1, Math.max(1, Math.round(test * rows))) : test
+  if (times) return splitTimes(times, count)
+  if (groups) return splitGroups(groups, count, seed)
   const order = permutation(rows, seed)
   const inTest = new Uint8Array(rows)
   const open = stratify ? shares(classOf as Float64Array, count) : [count]

@@ -5,8 +5,10 @@ import { readBytes, requirePath } from './bytes'
 import { cellError } from './cell-error'
 import { type Columns, chooseColumns, type HeaderOptions, requireHeaderOptions } from './columns'
 import { RecordScanner } from './csv'
+import { type FrameFeatureOptions, featuresFromFrame, frameFeatureNames } from './from-frame'
 import { requireClasses, requireTask, type Task } from './labels'
 import { allocate, type Dtype, requireChoice, requireNames } from './options'
+import { type FrameOptions, formatOf, readFrame } from './read-frame'
 import { TargetColumn, type Targets } from './target-column'
 
 export interface FeatureOptions extends HeaderOptions {
@@ -43,13 +45,31 @@ const featureOptionNames = ['header', 'delimiter', 'features', 'dtype']
 /**
  * Read the features of rows to predict from a file that needs no target.
  *
- * @param path CSV or TSV, plain or gzip
- * @param options for a fitted model, `features` is the featureNames of its training data: columns are found by name, and
+ * @param path as in Dataset.fromFile
+ * @param options for a fitted model, its `encoding` where it has one, else `features` is the featureNames of its training data: columns are found by name, and
  * further ones are ignored
  * @throws InvalidDataError naming file, line and column; InvalidOptionError for an option or a column that is unknown
  */
-export async function readFeatures(path: string, options: FeatureOptions = {}): Promise<FeatureMatrix> {
-  requireNames('readFeatures', options, featureOptionNames)
+export async function readFeatures(
+  path: string,
+  options: FeatureOptions & FrameOptions & FrameFeatureOptions = {},
+): Promise<FeatureMatrix> {
+  requireNames('readFeatures', options, [...featureOptionNames, ...frameFeatureNames, 'format'])
+  const { format, header, delimiter, ...rest } = options
+  if (
+    formatOf(path, format) !== 'csv' ||
+    rest.encoding ||
+    rest.categorical !== undefined ||
+    rest.missing !== undefined
+  ) {
+    const wanted = rest.encoding?.columns.map(({ name }) => name) ?? rest.features
+    const reading = {
+      ...(format && { format }),
+      ...(header !== undefined && { header }),
+      ...(delimiter !== undefined && { delimiter }),
+    }
+    return featuresFromFrame(await readFrame(path, reading, wanted), rest)
+  }
   return read(path, options, undefined)
 }
 
@@ -192,8 +212,8 @@ class Rows {
     const hint =
       guessed && this.rows === 0 && scanner.line === 1 ? ', or pass header: true if line 1 holds the names' : ''
     throw cellError(this.#file, scanner, cell, names[cell] as string, this.rows, value, {
-      missing: 'remove the row, fill in a value, or leave the column out with features',
-      text: `encode the categories as numbers, or leave the column out with features${hint}`,
+      missing: "pass missing: 'drop', 'mean' or 'median', or leave the column out with features",
+      text: `correct it, or pass categorical: 'one-hot' for categories, or leave the column out with features${hint}`,
       overflow: "scale the column, or pass dtype: 'float64' when it is within the range of float64",
     })
   }

@@ -1,20 +1,29 @@
 /**
- * Affine scaling of features and targets, fitted on training data and applied to any. Statistics are in float64.
+ * Affine transforms of features and targets, fitted on training data and applied to any. Statistics are in float64.
  */
 
 import { InvalidDataError, InvalidOptionError } from '../native/errors'
 import type { Dataset } from './dataset'
+import { columnFill } from './impute'
+import { fitWhitening } from './whitening'
 
-export type ScalerKind = 'standard' | 'minmax' | 'none'
+export type ScalerKind = 'standard' | 'minmax' | 'whiten' | 'none'
 
-const scalerKinds: readonly ScalerKind[] = ['standard', 'minmax', 'none']
+const scalerKinds: readonly ScalerKind[] = ['standard', 'minmax', 'whiten', 'none']
 
-/** x ↦ (x − center) / scale, column by column; every scale is positive. */
+/**
+ * x ↦ (x − center) / scale, column by column; every scale is positive. 'whiten' then takes the columns to principal
+ * components of variance 1: z = rotationᵀ (x − center) / scale.
+ */
 export interface Scaler {
   readonly kind: ScalerKind
   /** One number for each column, in the units of the data. */
   readonly center: Float64Array
   readonly scale: Float64Array
+  /** 'whiten': columns × columns, a component in each column; those without variance are 0. */
+  readonly rotation?: Float64Array
+  /** Taken where a value is missing (NaN); absent: there must be none. */
+  readonly fill?: Float64Array
 }
 
 /** y ↦ (y − center) / scale for regression targets; scale is positive. */
@@ -24,13 +33,15 @@ export interface TargetScaler {
 }
 
 /** The part of a data set that a scaler is fitted on: features row by row, rows × columns. */
-export type FeatureTable = Pick<Dataset, 'features' | 'columns'>
+export type FeatureTable = Pick<Dataset, 'features' | 'columns'> & Partial<Pick<Dataset, 'encoding'>>
 
 /**
  * Fit a scaler to the columns of a table with at least one row.
  *
  * 'standard' centres on the mean and divides by the population standard deviation (two passes); 'minmax' maps the range
- * of each column to [0, 1]; 'none' leaves the features as they are. A constant column is centred and has scale 1.
+ * of each column to [0, 1]; 'whiten' standardizes and rotates to principal components, each of variance 1 (columns² numbers
+ * a row); 'none' leaves the features as they are. A constant column is centred and has scale 1. Where the table's encoding
+ * imputes, missing values count as the mean or median of their column.
  *
  * @throws InvalidOptionError for an unknown kind, InvalidDataError for an empty, ragged or non-finite table
  */
@@ -41,11 +52,17 @@ export function fitScaler(kind: ScalerKind, table: FeatureTable): Scaler {
       { choices: scalerKinds },
     )
   }
-  const { features, columns } = table
-  const rows = requireTable(features, columns)
-  if (kind === 'none') return { kind, center: new Float64Array(columns), scale: new Float64Array(columns).fill(1) }
-  if (rows === 0) throw emptyError('a scaler')
-  const { center, scale } = (kind === 'standard' ? standardMoments : rangeMoments)(features, columns)
+  const { columns, encoding } = table
+  const rows = requireTable(table.features, columns)
+  if (kind !== 'none' && rows === 0) throw emptyError('a scaler')
+  const fill = encoding?.impute && columnFill(table.features, columns, encoding.impute)
+  const features = fill
+    ? table.features.map((value, i) => (Number.isNaN(value) ? (fill[i % columns] as number) : value))
+    : table.features
+  const filled = fill && { fill }
+  if (kind === 'none')
+    return { kind, center: new Float64Array(columns), scale: new Float64Array(columns).fill(1), ...filled }
+  const { center, scale } = (kind === 'minmax' ? rangeMoments : standardMoments)(features, columns)
   const bad = center.findIndex((value) => !Number.isFinite(value))
   if (bad >= 0) {
     throw new InvalidDataError(
@@ -53,7 +70,8 @@ export function fitScaler(kind: ScalerKind, table: FeatureTable): Scaler {
       { column: bad },
     )
   }
-  return { kind, center, scale }
+  if (kind !== 'whiten') return { kind, center, scale, ...filled }
+  return { kind, center, scale, rotation: fitWhitening(features, columns, center, scale), ...filled }
 }
 
 /**
@@ -80,13 +98,38 @@ export function applyScaler(
       { columns, expected: scaler.center.length },
     )
   }
-  const { center, scale } = scaler
+  const { center, scale, rotation, fill } = scaler
   const scaled = features.slice()
   for (let i = 0, row = 0; row < features.length; row += columns)
     for (let j = 0; j < columns; j++, i++) {
-      scaled[i] = ((features[i] as number) - (center[j] as number)) / (scale[j] as number)
+      const value = features[i] as number
+      const known = fill && Number.isNaN(value) ? (fill[j] as number) : value
+      scaled[i] = (known - (center[j] as number)) / (scale[j] as number)
     }
-  return scaled
+  return rotation ? rotated(scaled, features, scaler, rotation) : scaled
+}
+
+/** Components from float64 standardized values, each rounded once. */
+function rotated(
+  into: Float32Array | Float64Array,
+  features: Float32Array | Float64Array,
+  { center, scale, fill }: Scaler,
+  rotation: Float64Array,
+): Float32Array | Float64Array {
+  const columns = center.length
+  const component = new Float64Array(columns)
+  for (let row = 0; row < features.length; row += columns) {
+    component.fill(0)
+    for (let c = 0; c < columns; c++) {
+      const value = features[row + c] as number
+      const known = fill && Number.isNaN(value) ? (fill[c] as number) : value
+      const x = (known - (center[c] as number)) / (scale[c] as number)
+      for (let j = 0; j < columns; j++)
+        component[j] = (component[j] as number) + x * (rotation[c * columns + j] as number)
+    }
+    into.set(component, row)
+  }
+  return into
 }
 
 /**
@@ -120,10 +163,18 @@ export interface ScalerJson {
   kind: ScalerKind
   center: number[]
   scale: number[]
+  rotation?: number[]
+  fill?: number[]
 }
 
-export function scalerToJson(scaler: Scaler): ScalerJson {
-  return { kind: scaler.kind, center: Array.from(scaler.center), scale: Array.from(scaler.scale) }
+export function scalerToJson({ kind, center, scale, rotation, fill }: Scaler): ScalerJson {
+  return {
+    kind,
+    center: Array.from(center),
+    scale: Array.from(scale),
+    ...(rotation && { rotation: Array.from(rotation) }),
+    ...(fill && { fill: Array.from(fill) }),
+  }
 }
 
 /**
@@ -133,7 +184,7 @@ export function scalerToJson(scaler: Scaler): ScalerJson {
  * @throws InvalidDataError when the value is not such a description
  */
 export function scalerFromJson(json: unknown, columns: number): Scaler {
-  const { kind, center, scale } = requireObject(json, 'the scaler')
+  const { kind, center, scale, rotation, fill } = requireObject(json, 'the scaler')
   if (!scalerKinds.includes(kind as ScalerKind)) {
     throw unreadable('the kind of the scaler', kind, `one of ${scalerKinds.join(', ')}`)
   }
@@ -141,6 +192,10 @@ export function scalerFromJson(json: unknown, columns: number): Scaler {
     kind: kind as ScalerKind,
     center: requireNumbers(center, 'the center of the scaler', columns, isFiniteNumber),
     scale: requireNumbers(scale, 'the scale of the scaler', columns, isPositive),
+    ...(kind === 'whiten' && {
+      rotation: requireNumbers(rotation, 'the rotation of the scaler', columns ** 2, isFiniteNumber),
+    }),
+    ...(fill !== undefined && { fill: requireNumbers(fill, 'the fill of the scaler', columns, isFiniteNumber) }),
   }
 }
 

@@ -1,9 +1,9 @@
 /** The data of trials, read once a process however many trials use them. */
-import { Dataset } from '../data'
+import { type CategoricalKind, Dataset } from '../data'
 
 /** Where the data are and how they are split. */
 export interface DataSpec {
-  /** CSV or TSV, plain or gzip. */
+  /** CSV, TSV or JSON lines, plain or gzip; Parquet; Arrow. */
   file: string
   /** Column to learn: its name, or its number from 0. */
   target: string | number
@@ -16,6 +16,14 @@ export interface DataSpec {
   task?: 'regression' | 'classification'
   header?: boolean
   delimiter?: string
+  /** What becomes of columns of texts; absent: they are refused. */
+  categorical?: 'one-hot' | 'ordinal' | Readonly<Record<string, CategoricalKind>>
+  /** What becomes of missing values; absent: they are refused. */
+  missing?: 'drop' | 'mean' | 'median'
+  /** Column whose equal values stay on one side of the holdout; no feature. */
+  group?: string
+  /** Column by which the last rows are the holdout; no feature. */
+  time?: string
 }
 
 export interface Parts {
@@ -71,14 +79,17 @@ function open(spec: DataSpec): Promise<Source> {
   return source
 }
 
-async function read({ file, target, test, task, header, delimiter }: DataSpec): Promise<Source> {
-  const options = {
+async function read({ file, target, test, holdout: _, seed: __, ...options }: DataSpec): Promise<Source> {
+  const all = await Dataset.fromFile(file, { target, ...options })
+  if (test === undefined) return { all, splits: new Map() }
+  const { task, header, delimiter } = options
+  const scored = await Dataset.fromFile(test, {
     target,
     ...(task && { task }),
     ...(header !== undefined && { header }),
     ...(delimiter !== undefined && { delimiter }),
-  }
-  const all = await Dataset.fromCsv(file, options)
-  const scored = test && (await Dataset.fromCsv(test, { ...options, ...(all.classes && { classes: all.classes }) }))
-  return { all, ...(scored && { test: scored }), splits: new Map() }
+    ...(all.classes && { classes: all.classes }),
+    ...(all.encoding && { encoding: all.encoding }),
+  })
+  return { all, test: scored, splits: new Map() }
 }

@@ -1,7 +1,7 @@
 /** What an experiment is: data × model × options × seeds, and how it is searched and run. */
 import type { DataSpec } from '../executor'
 import type { Scalar } from '../store'
-import { Checker, type Locate, shown } from './checks'
+import { Checker, isRecord, type Locate, shown } from './checks'
 import { type ModelFields, modelFields, modelNames } from './option-fields'
 import { checkOptions } from './parameters'
 import type { Space } from './space'
@@ -107,7 +107,20 @@ const keys = [
   'run',
   'save',
 ] as const
-const dataKeys = ['file', 'target', 'test', 'holdout', 'seed', 'task', 'header', 'delimiter'] as const
+const dataKeys = [
+  'file',
+  'target',
+  'test',
+  'holdout',
+  'seed',
+  'task',
+  'header',
+  'delimiter',
+  'categorical',
+  'missing',
+  'group',
+  'time',
+] as const
 const runKeys = [
   'executor',
   'parallel',
@@ -169,7 +182,8 @@ function checkData(check: Checker, value: unknown): void {
   const data = check.map(['data'], value, dataKeys)
   for (const key of ['file', 'target'] as const)
     if (!(key === 'target' && typeof data.target === 'number')) check.text(['data', key], data[key])
-  for (const key of ['test', 'delimiter'] as const) if (data[key] !== undefined) check.text(['data', key], data[key])
+  for (const key of ['test', 'delimiter', 'group', 'time'] as const)
+    if (data[key] !== undefined) check.text(['data', key], data[key])
   if (data.holdout !== undefined) {
     check.number(['data', 'holdout'], data.holdout, { above: 0 })
     if (data.test !== undefined) check.fail(['data', 'holdout'], 'is given beside test; expected one of the two.')
@@ -181,6 +195,10 @@ function checkData(check: Checker, value: unknown): void {
   }
   if (data.task !== undefined) check.choice(['data', 'task'], data.task, ['regression', 'classification'])
   if (data.header !== undefined) check.boolean(['data', 'header'], data.header)
+  if (data.missing !== undefined) check.choice(['data', 'missing'], data.missing, ['drop', 'mean', 'median'])
+  // Which columns there are, the reader of the data knows.
+  if (data.categorical !== undefined && !isRecord(data.categorical))
+    check.choice(['data', 'categorical'], data.categorical, ['one-hot', 'ordinal'])
 }
 
 /** `0..9` as a list; undefined for anything else. */

@@ -51,7 +51,7 @@ export function modelFields(model: string): ModelFields {
     fields.set(field.name, { field: { ...field, ...auto }, part: 'model' })
   }
   fields.set('scale', {
-    field: choice('scale', ['standard', 'minmax', 'none'], 'standard', 'Scaling of the features.'),
+    field: choice('scale', ['standard', 'minmax', 'whiten', 'none'], 'standard', 'Scaling of the features.'),
     part: 'model',
   })
   fields.set('scaleTargets', {

@@ -37,11 +37,11 @@ export class Graph {
     return { name, type }
   }
 
-  /** The first output of an operator; it has the type of its first input unless `as` says otherwise. */
+  /** The first output of an operator; it has the type of its last input. */
   node(operator: string, inputs: readonly Wire[], ...attributes: Buffer[]): Wire {
     const name = `${operator} ${this.#nodes.length}`
     this.#add(operator, inputs, name, attributes)
-    return { name, type: (inputs[0] as Wire).type }
+    return { name, type: (inputs.at(-1) as Wire).type }
   }
 
   cast(from: Wire, type: ElementType): Wire {
@@ -56,10 +56,11 @@ export class Graph {
     return { name, type }
   }
 
-  integers(name: string, values: readonly number[]): Wire {
-    const data = BigInt64Array.from(values, BigInt)
-    this.#tensor(name, 'int64', [values.length], bytes(9, Buffer.from(data.buffer)))
-    return { name, type: 'int64' }
+  /** n × 1 as n numbers. */
+  flat(from: Wire): Wire {
+    const name = 'flat'
+    this.#tensor(name, 'int64', [1], bytes(9, Buffer.from(BigInt64Array.of(-1n).buffer)))
+    return { ...this.node('Reshape', [from, { name, type: 'int64' }]), type: from.type }
   }
 
   texts(name: string, values: readonly string[]): Wire {

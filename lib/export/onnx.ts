@@ -142,22 +142,24 @@ function linear(
   }
 }
 
-/** (x − center) / scale in float64, rounded once: the arithmetic of applyScaler. */
-function scaled(graph: Graph, features: Wire, { scaler: { kind, center, scale } }: SavedModel['preparation']): Wire {
-  if (kind === 'none') return features
-  const wide = graph.cast(features, 'double')
-  const centred = graph.node('Sub', [wide, graph.constant('center', [center.length], center)])
-  return graph.cast(graph.node('Div', [centred, graph.constant('scale', [scale.length], scale)]), 'float')
+/** The arithmetic of applyScaler: in float64, rounded once. A missing value is NaN. */
+function scaled(graph: Graph, features: Wire, { scaler }: SavedModel['preparation']): Wire {
+  const { kind, center, scale, rotation, fill } = scaler
+  const d = center.length
+  if (kind === 'none' && !fill) return features
+  let x = graph.cast(features, 'double')
+  if (fill) x = graph.node('Where', [graph.node('IsNaN', [x]), graph.constant('fill', [d], fill), x])
+  x = graph.node('Sub', [x, graph.constant('center', [d], center)])
+  x = graph.node('Div', [x, graph.constant('scale', [d], scale)])
+  if (rotation) x = graph.node('MatMul', [x, graph.constant('rotation', [d, d], rotation)])
+  return graph.cast(x, 'float')
 }
 
 function addLabels(graph: Graph, outputs: Wire, k: number, classes: readonly string[]): void {
   const places =
     k > 1
       ? graph.node('ArgMax', [outputs], attribute('axis', 1), attribute('keepdims', 0))
-      : graph.cast(
-          graph.node('Greater', [graph.node('Reshape', [outputs, graph.integers('flat', [-1])]), graph.zero(outputs)]),
-          'int64',
-        )
+      : graph.cast(graph.node('Greater', [graph.flat(outputs), graph.zero(outputs)]), 'int64')
   graph.output('label', 'string', ['n'], graph.node('Gather', [graph.texts('classes', classes), places]))
 }
 

@@ -1,15 +1,12 @@
 /** Trials as Parquet, by hyparquet-writer. */
-import { pathToFileURL } from 'node:url'
+import { importModule } from '../native/import-module'
 import type { TrialRecord } from '../store'
 import { type Column, trialColumns } from './rows'
 
 type Writer = typeof import('hyparquet-writer')
 
-// It is an ES module only, which CommonJS code cannot require before Node 20.19; TypeScript would turn a plain import() into that.
-const load = new Function('url', 'return import(url)') as (url: string) => Promise<Writer>
-
 export async function writeParquet(path: string, trials: readonly TrialRecord[]): Promise<void> {
-  const { parquetWriteFile } = await load(pathToFileURL(require.resolve('hyparquet-writer')).href)
+  const { parquetWriteFile } = await importModule<Writer>('hyparquet-writer')
   await parquetWriteFile({ filename: path, columnData: trialColumns(trials).map(typed) })
 }
 

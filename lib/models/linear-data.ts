@@ -29,11 +29,12 @@ export function describeTargets(
       'the training data have no targets; pass a Dataset, what readLibsvm gives, or rows with a Float64Array of targets.',
     )
   if (train instanceof Dataset) {
-    const { classes, featureNames } = train
+    const { classes, featureNames, encoding } = train
     const loss = chooseLoss(asked, classes?.length)
     const preparation = {
       featureNames,
       scaler: fitScaler(scale, train),
+      ...(encoding && { encoding }),
       ...(classes ? { classes } : { targetScalers: identities(train.targetColumns) }),
     }
     return { loss, preparation, targets: train.targets }
@@ -99,7 +100,7 @@ export function rowsFor(data: LinearData, { scaler, featureNames }: Preparation)
       `the features have ${data.columns} columns; the model was fitted on ${columns}. Pass the same columns.`,
     )
   if (!(data instanceof Dataset)) return 'handle' in data ? { handle: data.handle } : data
-  const values = scaler.kind === 'none' ? data.features : applyScaler(scaler, data.features, columns)
+  const values = scaler.kind === 'none' && !scaler.fill ? data.features : applyScaler(scaler, data.features, columns)
   return { values, rows: data.rows, columns }
 }
 

@@ -1,5 +1,5 @@
 /** Linear models: convex finite sums, solved with a duality gap as proof. */
-import { Dataset, type ScalerKind } from '../data'
+import { Dataset, type Encoding, type ScalerKind } from '../data'
 import {
   type LinearAlgorithm,
   type LinearOptions,
@@ -176,6 +176,11 @@ export class LinearModel {
   }
   get featureNames(): readonly string[] {
     return this.#require().preparation.featureNames
+  }
+
+  /** How the columns of the training file became features: for `readFeatures` and `Dataset.fromFile`. */
+  get encoding(): Encoding | undefined {
+    return this.#require().preparation.encoding
   }
 
   /** Margins X w + b, n × k row-major; for squared and Huber the prediction, for Poisson the logarithm of its mean. */

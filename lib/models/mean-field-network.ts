@@ -1,5 +1,5 @@
 /** The mean-field two-layer network: h(x) = the mean of h_θ(x) over M particles θ, trained with a certificate. */
-import type { Dataset, ScalerKind } from '../data'
+import type { Dataset, Encoding, ScalerKind } from '../data'
 import { requireBoolean, requireNames } from '../data/options'
 import type { MeanFieldAlgorithm, MeanFieldOptions, RunOptions, TracePoint } from '../generated/catalogue'
 import {
@@ -43,7 +43,7 @@ export interface MeanFieldNetworkOptions extends Omit<MeanFieldOptions, 'outputs
   loss?: Loss | 'auto'
   /** How the method is called, or its options with the name among them. Default `'langevin'`. */
   algorithm?: MeanFieldAlgorithm
-  /** Scaling of the features, fitted on the training data: mean 0 and deviation 1 (default), to [0, 1], or none. */
+  /** Scaling of the features, fitted on the training data: mean 0 and deviation 1 (default), to [0, 1], principal components of variance 1, or none. */
   scale?: ScalerKind
   /** Bring regression targets to mean 0 and deviation 1 for training; predictions are in the units of the data. Default true. */
   scaleTargets?: boolean
@@ -186,6 +186,11 @@ export class MeanFieldNetwork {
   /** Names of the columns that it was fitted on, in their order. */
   get featureNames(): readonly string[] {
     return this.#require().preparation.featureNames
+  }
+
+  /** How the columns of the training file became features: for `readFeatures` and `Dataset.fromFile`. */
+  get encoding(): Encoding | undefined {
+    return this.#require().preparation.encoding
   }
 
   /** What the last fit gave, without its arrays: options, values chosen, objective, certificate. */

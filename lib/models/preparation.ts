@@ -7,6 +7,7 @@ import {
   applyScaler,
   applyTargetScaler,
   Dataset,
+  type Encoding,
   type FeatureInput,
   type FeatureMatrix,
   fitScaler,
@@ -20,6 +21,7 @@ import {
   targetScalerToJson,
 } from '../data'
 import { copyRow, isNumberList } from '../data/arrays'
+import { encodingFromJson } from '../data/encoding'
 import { show } from '../data/options'
 import { InvalidDataError, type NativeMatrix } from '../native'
 
@@ -29,6 +31,8 @@ export type Rows = FeatureMatrix | FeatureInput
 export interface Preparation {
   readonly featureNames: readonly string[]
   readonly scaler: Scaler
+  /** How the columns of a file become features; absent where all are numbers. */
+  readonly encoding?: Encoding
   /** Labels by class index; absent for regression. */
   readonly classes?: readonly string[]
   /** One for each output of a regression; absent for classification. */
@@ -49,16 +53,17 @@ export function requireDataset(value: Dataset, what: string): Dataset {
 /** Fits the scales to the training data, and to nothing else. */
 export function prepare(train: Dataset, scale: ScalerKind, scaleTargets: boolean): Preparation {
   const scaler = fitScaler(scale, train)
-  const { featureNames, classes, targetColumns: k } = train
+  const { featureNames, encoding, classes, targetColumns: k } = train
+  const common = { featureNames, scaler, ...(encoding && { encoding }) }
   if (classes?.length === 1)
     throw new InvalidDataError(
       `every target is of class ${listed(classes)}, expected at least 2 classes; add rows of another class`,
     )
-  if (classes) return { featureNames, scaler, classes }
+  if (classes) return { ...common, classes }
   const targetScalers = Array.from({ length: k }, (_, j) =>
     scaleTargets ? fitTargetScaler(targetColumn(train, j)) : identity,
   )
-  return { featureNames, scaler, targetScalers }
+  return { ...common, targetScalers }
 }
 
 /** Scaled features, rows × d in float32. Throws InvalidDataError when the columns are not those of the training data. */
@@ -79,9 +84,10 @@ export async function preparedFeatures({ featureNames, scaler }: Preparation, in
 const pieceLength = 2 ** 20
 
 async function scaled(scaler: Scaler, features: Float32Array | Float64Array, columns: number): Promise<Float32Array> {
-  if (scaler.kind === 'none') return features instanceof Float32Array ? features : Float32Array.from(features)
+  if (scaler.kind === 'none' && !scaler.fill)
+    return features instanceof Float32Array ? features : Float32Array.from(features)
   const values = new Float32Array(features.length)
-  const piece = columns * Math.max(1, Math.floor(pieceLength / columns))
+  const piece = columns * Math.max(1, Math.floor(pieceLength / (scaler.rotation ? columns ** 2 : columns)))
   for (let start = 0; start < features.length; start += piece) {
     if (start > 0) await setImmediate()
     values.set(applyScaler(scaler, features.subarray(start, start + piece), columns), start)
@@ -140,15 +146,20 @@ export function restoredOutputs(scalers: readonly TargetScaler[], outputs: Float
   })
 }
 
-export function preparationToJson({ featureNames, scaler, classes, targetScalers }: Preparation): unknown {
-  return { featureNames, scaler: scalerToJson(scaler), classes, targetScalers: targetScalers?.map(targetScalerToJson) }
+export function preparationToJson({ featureNames, scaler, encoding, classes, targetScalers }: Preparation): unknown {
+  const common = { featureNames, scaler: scalerToJson(scaler), encoding, classes }
+  return { ...common, targetScalers: targetScalers?.map(targetScalerToJson) }
 }
 
 /** What preparationToJson wrote. Throws InvalidDataError. */
 export function preparationFromJson(json: unknown): Preparation {
-  const { featureNames, scaler, classes, targetScalers } = (json ?? {}) as Record<string, unknown>
+  const { featureNames, scaler, encoding, classes, targetScalers } = (json ?? {}) as Record<string, unknown>
   const names = requireTexts(featureNames, 'the names of the features')
-  const common = { featureNames: names, scaler: scalerFromJson(scaler, names.length) }
+  const common = {
+    featureNames: names,
+    scaler: scalerFromJson(scaler, names.length),
+    ...(encoding !== undefined && { encoding: encodingFromJson(encoding) }),
+  }
   if (classes !== undefined) return { ...common, classes: requireTexts(classes, 'the classes') }
   if (!Array.isArray(targetScalers) || targetScalers.length === 0)
     throw new InvalidDataError(

@@ -14,7 +14,7 @@ const count = (rows: Int32Array, labels: Float64Array, c: number) => rows.filter
 describe('splitRows', () => {
   it.each([0.25, 0.001, 0.999, 1, 37, 99])('gives every row to one part, in order, for test: %p', (test) => {
     for (const labels of [undefined, classOf([50, 30, 20])]) {
-      const parts = splitRows(100, labels, { test, seed: 3 })
+      const parts = splitRows(100, { classOf: labels }, { test, seed: 3 })
       const size = test < 1 ? Math.min(99, Math.max(1, Math.round(100 * test))) : test
       expect(parts.test).toHaveLength(size)
       expect([...parts.train, ...parts.test].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i))
@@ -29,7 +29,7 @@ describe('splitRows', () => {
       const sizes = [2, ...Array.from({ length: random.below(12) }, () => random.below(40))]
       const labels = classOf(sizes, k)
       const test = random.below(2) === 0 ? random.uniform() : 1 + random.below(labels.length - 1)
-      const parts = splitRows(labels.length, labels, { test, seed: k })
+      const parts = splitRows(labels.length, { classOf: labels }, { test, seed: k })
       const fraction = parts.test.length / labels.length
       sizes.forEach((size, c) => {
         expect(Math.abs(count(parts.test, labels, c) - size * fraction)).toBeLessThan(1)
@@ -40,18 +40,22 @@ describe('splitRows', () => {
 
   it('is exact where the shares are whole', () => {
     const labels = classOf([40, 80, 4])
-    const { test } = splitRows(124, labels, { test: 0.25 })
+    const { test } = splitRows(124, { classOf: labels }, { test: 0.25 })
     expect([0, 1, 2].map((c) => count(test, labels, c))).toEqual([10, 20, 1])
   })
 
   it('is a function of the data and the seed', () => {
     const labels = classOf([50, 50])
     const split = (seed?: number, stratify?: boolean) =>
-      splitRows(100, labels, {
-        test: 0.3,
-        ...(seed === undefined ? {} : { seed }),
-        ...(stratify === undefined ? {} : { stratify }),
-      })
+      splitRows(
+        100,
+        { classOf: labels },
+        {
+          test: 0.3,
+          ...(seed === undefined ? {} : { seed }),
+          ...(stratify === undefined ? {} : { stratify }),
+        },
+      )
     expect(split(5)).toEqual(split(5))
     expect(split()).toEqual(split(0))
     expect(split(5).test).not.toEqual(split(6).test)
@@ -63,7 +67,8 @@ describe('splitRows', () => {
     for (const labels of [undefined, classOf([6, 4])]) {
       const hits = new Float64Array(10)
       for (let seed = 0; seed < repeats; seed++) {
-        for (const row of splitRows(10, labels, { test: 5, seed }).test) hits[row] = (hits[row] as number) + 1
+        for (const row of splitRows(10, { classOf: labels }, { test: 5, seed }).test)
+          hits[row] = (hits[row] as number) + 1
       }
       // Five standard errors of a binomial frequency with p = 1/2; both classes give half of their rows.
       for (const hit of hits) expect(Math.abs(hit / repeats - 0.5)).toBeLessThan((5 * 0.5) / Math.sqrt(repeats))
@@ -83,13 +88,13 @@ describe('splitRows', () => {
     [{ test: 0.5, stratified: true }, /no option 'stratified'.*did you mean 'stratify'/],
   ])('refuses %j', (options, message) => {
     const labels = classOf([5, 5])
-    expect(() => splitRows(10, labels, options as SplitOptions)).toThrow(InvalidOptionError)
-    expect(() => splitRows(10, labels, options as SplitOptions)).toThrow(message)
+    expect(() => splitRows(10, { classOf: labels }, options as SplitOptions)).toThrow(InvalidOptionError)
+    expect(() => splitRows(10, { classOf: labels }, options as SplitOptions)).toThrow(message)
   })
 
   it('refuses to stratify regression, and to split one row', () => {
-    expect(() => splitRows(10, undefined, { test: 0.5, stratify: true })).toThrow(/expected false for regression/)
-    expect(() => splitRows(1, undefined, { test: 0.5 })).toThrow(/there is 1 row, expected at least 2/)
+    expect(() => splitRows(10, {}, { test: 0.5, stratify: true })).toThrow(/expected false for regression/)
+    expect(() => splitRows(1, {}, { test: 0.5 })).toThrow(/there is 1 row, expected at least 2/)
   })
 })
 

@@ -8,7 +8,7 @@ import { Random } from '../../../lib/data/random'
 import { exportOnnx } from '../../../lib/export'
 
 // ONNX Runtime in a process of its own: in Jest's realm typed arrays are not those that it knows.
-const runtime = fork(join(__dirname, 'onnx-runtime.mjs'))
+const runtime = fork(join(__dirname, 'onnx-runtime.mjs'), { serialization: 'advanced' })
 afterAll(() => runtime.disconnect())
 
 const folder = mkdtempSync(join(tmpdir(), 'meanfield-onnx-'))
@@ -23,11 +23,11 @@ const numbers = features.map(([a = 0, b = 0]) => [3 + 2 * a + noise(), b - 1e4 +
 const three = features.map(([a = 0, b = 0]) => (a > 0.5 ? 'tall' : b > 1e4 ? 'wide' : 'short'))
 const two = features.map(([a = 0]) => (a > 0 ? 'yes' : 'no'))
 
-async function outputsOf(model: MeanFieldNetwork | LinearModel) {
+async function outputsOf(model: MeanFieldNetwork | LinearModel, rows = features) {
   const path = join(folder, 'model.onnx')
   await exportOnnx(model, path)
   const answer = once(runtime, 'message')
-  runtime.send({ path, features })
+  runtime.send({ path, features: rows })
   return (await answer)[0] as { outputs: number[]; label?: string[]; probabilities?: number[] }
 }
 
@@ -58,6 +58,31 @@ test.each(layers.flatMap((secondLayer) => (['same', 'balanced'] as const).map((s
     }
   },
 )
+
+test('whitening, and missing values in the median of the training rows, are part of the graph', async () => {
+  const gaps = features.map((row, i) => row.map((x, j) => ((i + j) % 7 === 0 ? Number.NaN : x)))
+  const frame = {
+    source: 'here',
+    rows,
+    place: String,
+    columns: [0, 1, 2]
+      .map((j) => ({
+        name: `x${j}`,
+        type: 'number' as const,
+        values: Float64Array.from(gaps, (row) => row[j] as number),
+      }))
+      .concat({ name: 'y', type: 'number', values: Float64Array.from(numbers, ([y]) => y as number) }),
+  }
+  const data = Dataset.fromFrame(frame, { target: 'y', missing: 'median' })
+  for (const model of [
+    new MeanFieldNetwork({ particles: 40, scale: 'whiten' }),
+    new LinearModel({ scale: 'whiten' }),
+  ]) {
+    await model.fit(data, { steps: 30 })
+    const { outputs } = await outputsOf(model, gaps)
+    expect(difference(outputs, await model.predict(data))).toBeLessThan(1e-5)
+  }
+})
 
 test.each([
   ['logistic', two],

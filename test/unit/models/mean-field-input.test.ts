@@ -34,7 +34,7 @@ describe('bad input is refused before any work', () => {
     [{ ridge: 0 }, /ridge is 0, so that the prior/],
     [{ activation: 'tahn' }, /'activation' is tahn; expected one of 'tanh'.*Did you mean 'tanh'/],
     [{ bias: 'yes' }, /'bias' is yes; expected true or false/],
-    [{ scale: 'robust' }, /scaler is "robust", expected one of standard, minmax, none/],
+    [{ scale: 'robust' }, /scaler is "robust", expected one of standard, minmax, whiten, none/],
     [{ scale: null }, /scaler is null/],
     [{ scaleTargets: 1 }, /scaleTargets is 1, expected true or false/],
     [{ algorithm: 'langvin' }, /algorithm is 'langvin'; expected one of 'langevin'.*Did you mean 'langevin'/],

@@ -1,0 +1,75 @@
+/** JSON lines (https://jsonlines.org): an object a line, each key a column; plain or gzip. */
+import { InvalidDataError } from '../../native/errors'
+import { readBytes } from '../bytes'
+import { ColumnBuilder, type Frame } from '../frame'
+import { show } from '../options'
+
+/** A key that a line lacks is a missing value there. Throws InvalidDataError naming file and line. */
+export async function readJsonLines(path: string): Promise<Frame> {
+  const builders = new Map<string, ColumnBuilder>()
+  const lines: number[] = []
+  let number = 0
+  const add = (bytes: Uint8Array) => {
+    number++
+    const place = () => `${path}, line ${number}`
+    const text = decode(bytes, place).trim()
+    if (text === '') return
+    const object = parse(text, place)
+    const row = lines.push(number) - 1
+    for (const [name, value] of Object.entries(object)) {
+      let builder = builders.get(name)
+      if (!builder) {
+        builder = new ColumnBuilder(name)
+        builders.set(name, builder)
+      }
+      while (builder.rows < row) builder.add(undefined, place)
+      if (typeof value === 'string' && value === '') builder.add(undefined, place)
+      else builder.add(value, place)
+    }
+  }
+  let rest: Uint8Array[] = []
+  for await (const chunk of readBytes(path)) {
+    let start = 0
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      add(rest.length > 0 ? Buffer.concat([...rest, chunk.subarray(start, end)]) : chunk.subarray(start, end))
+      rest = []
+      start = end + 1
+    }
+    if (start < chunk.length) rest.push(Uint8Array.from(chunk.subarray(start)))
+  }
+  if (rest.length > 0) add(Buffer.concat(rest))
+  if (lines.length === 0 || builders.size === 0)
+    throw new InvalidDataError(`${path} has no rows, expected an object in each line; check the file`, { file: path })
+  for (const builder of builders.values()) while (builder.rows < lines.length) builder.add(undefined, () => path)
+  return {
+    source: path,
+    rows: lines.length,
+    columns: Array.from(builders.values(), (builder) => builder.finish()),
+    place: (row) => `${path}, line ${lines[row]}`,
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+function decode(bytes: Uint8Array, place: () => string): string {
+  try {
+    return decoder.decode(bytes)
+  } catch (cause) {
+    throw new InvalidDataError(`${place()} is not UTF-8; convert the file to UTF-8`, {}, { cause })
+  }
+}
+
+function parse(text: string, place: () => string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new InvalidDataError(
+      `${place()}: ${(cause as Error).message}; expected one JSON object in each line`,
+      {},
+      { cause },
+    )
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new InvalidDataError(`${place()} holds ${show(value)}, expected a JSON object; write one in each line`)
+}
