@@ -9,6 +9,7 @@ import { exportCommand } from './export'
 import { fitCommand } from './fit'
 import { note, printJson } from './output'
 import { predictCommand } from './predict'
+import { queryCommand } from './query'
 import { reportCommand, serveCommand } from './report'
 import { reproduceCommand } from './reproduce'
 
@@ -29,7 +30,15 @@ Exit codes: 0 done, 1 wrong use or failed claim, 2 data or option error, 75 inte
     )
   // Only the flags of `fit` are asked of the native binary, so that the other commands can tell when it does not load.
   const fit = fitCommand(process.argv[2] === 'fit')
-  const experiments = [runCommand(), resumeCommand(), statusCommand(), reportCommand(), serveCommand(), exportCommand()]
+  const experiments = [
+    runCommand(),
+    resumeCommand(),
+    statusCommand(),
+    reportCommand(),
+    serveCommand(),
+    exportCommand(),
+    queryCommand(),
+  ]
   for (const command of [fit, predictCommand(), ...experiments, reproduceCommand(), doctorCommand()])
     root.addCommand(command)
   return inherit(root)

@@ -2,6 +2,7 @@
 export { crc32, crc32c } from './checksum'
 export type { EnvironmentRecord } from './environment'
 export type { DamagedLine, JournalEntry } from './journal'
+export { type QueryResult, type QueryValue, queryStudy } from './query'
 export { Session, type StudyFile, StudyStore, type TraceColumns, writeWhole } from './store'
 export {
   hasEnded,

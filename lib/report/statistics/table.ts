@@ -44,7 +44,8 @@ export function formatComparison(comparison: Comparison, format: TableFormat): s
 
 const number = (value: number) => (Number.isNaN(value) ? '–' : formatNumber(value))
 
-function tableText(header: string[], body: string[][], format: TableFormat, leftColumns: number): string {
+/** Rows of cells with their header, the first columns flush left. */
+export function tableText(header: string[], body: string[][], format: TableFormat, leftColumns: number): string {
   if (format === 'latex') {
     const row = (cells: string[]) => `${cells.map(escapeLatex).join(' & ')} \\\\`
     const columns = header.map((_, j) => (j < leftColumns ? 'l' : 'r')).join('')
