@@ -15,6 +15,7 @@ import { readIdx } from './readers/idx'
 import { asFeatures, asTargets, type NdArray } from './readers/nd-array'
 import { readNpy } from './readers/npy'
 import { readNpz } from './readers/npz'
+import { readSql, type SqlOptions } from './readers/sql'
 import { type SplitOptions, splitRows } from './split'
 import { readTable, type TableOptions } from './table'
 
@@ -162,6 +163,12 @@ export class Dataset {
   /** A data set from an Arrow table of the package apache-arrow; see `fromFile`. */
   static fromArrow(table: ArrowTable, options: FrameDatasetOptions): Dataset {
     return Dataset.fromFrame(arrowFrame(table), options)
+  }
+
+  /** A data set from a query of DuckDB; see readSql and `fromFile`. */
+  static async fromSql(query: string, options: SqlOptions & FrameDatasetOptions): Promise<Dataset> {
+    const { database, ...rest } = options ?? {}
+    return Dataset.fromFrame(await readSql(query, database === undefined ? {} : { database }), rest)
   }
 
   /** A data set from typed columns, such as `readFrame` gives; see `fromFile`. */

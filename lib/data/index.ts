@@ -27,6 +27,7 @@ export { readIdx } from './readers/idx'
 export { asFeatures, asTargets, type NdArray } from './readers/nd-array'
 export { readNpy } from './readers/npy'
 export { readNpz } from './readers/npz'
+export { readSql, type SqlOptions } from './readers/sql'
 export type { SplitOptions } from './split'
 export { type FeatureMatrix, type FeatureOptions, readFeatures, type TableOptions } from './table'
 export {

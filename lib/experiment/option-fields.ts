@@ -1,4 +1,5 @@
 /** The options that a trial may set: those of the native catalogue, and those that TypeScript adds to a model. */
+import { trialModelNames } from '../executor'
 import { catalogue, type OptionField } from '../native'
 import type { Point, Scalar } from '../store'
 import type { Checker, Path } from './checks'
@@ -27,11 +28,24 @@ const choice = (name: string, choices: string[], value: string, doc: string): Op
   doc,
 })
 
+interface TypeScriptFields {
+  /** Default of `scale`. */
+  scale: 'standard' | 'none'
+  scaleTargets: boolean
+  device: boolean
+}
+
+/** What TypeScript adds to the models of the catalogue. */
+const typeScriptFields: Readonly<Record<string, TypeScriptFields>> = {
+  'mean-field': { scale: 'standard', scaleTargets: true, device: true },
+  linear: { scale: 'none', scaleTargets: false, device: false },
+}
+
 /** Follow from the data, or are set for every trial by the study itself. */
 const notOptions = ['outputs', 'seed', 'threads', 'checkpointSeconds']
 
 export function modelNames(): string[] {
-  return catalogue().models.map(({ name }) => name)
+  return [...trialModelNames]
 }
 
 /** `model` must be one of `modelNames()`. */
@@ -50,29 +64,33 @@ export function modelFields(model: string): ModelFields {
     const auto = field.name === 'loss' ? { auto: true, default: 'auto' } : {}
     fields.set(field.name, { field: { ...field, ...auto }, part: 'model' })
   }
+  const own = typeScriptFields[model] as TypeScriptFields
   fields.set('scale', {
-    field: choice('scale', ['standard', 'minmax', 'whiten', 'none'], 'standard', 'Scaling of the features.'),
+    field: choice('scale', ['standard', 'minmax', 'whiten', 'none'], own.scale, 'Scaling of the features.'),
     part: 'model',
   })
-  fields.set('scaleTargets', {
-    field: {
-      ...choice('scaleTargets', [], '', 'Bring regression targets to mean 0 and deviation 1.'),
-      type: 'boolean',
-      default: true,
-    },
-    part: 'model',
-  })
+  if (own.scaleTargets)
+    fields.set('scaleTargets', {
+      field: {
+        ...choice('scaleTargets', [], '', 'Bring regression targets to mean 0 and deviation 1.'),
+        type: 'boolean',
+        default: true,
+      },
+      part: 'model',
+    })
   for (const { name, options } of entry.algorithms)
     for (const field of options) {
       const known = fields.get(field.name)
       if (known?.part === 'algorithm') known.algorithms?.push(name)
       else fields.set(field.name, { field, part: 'algorithm', algorithms: [name] })
     }
-  fields.set('device', {
-    field: choice('device', ['auto', 'cpu', 'cuda'], 'auto', 'Where to run.'),
-    part: 'run',
-  })
-  for (const field of run) if (!notOptions.includes(field.name)) fields.set(field.name, { field, part: 'run' })
+  if (own.device)
+    fields.set('device', {
+      field: choice('device', ['auto', 'cpu', 'cuda'], 'auto', 'Where to run.'),
+      part: 'run',
+    })
+  for (const field of entry.run ?? run)
+    if (!notOptions.includes(field.name)) fields.set(field.name, { field, part: 'run' })
   for (const entry of fields.values()) if (entry.algorithms?.length === algorithms.length) delete entry.algorithms
   return { model, algorithms, defaultAlgorithm: entry.defaultAlgorithm, fields }
 }

@@ -5,9 +5,12 @@ import { type Column, trialColumns } from './rows'
 
 type Writer = typeof import('hyparquet-writer')
 
-export async function writeParquet(path: string, trials: readonly TrialRecord[]): Promise<void> {
+export const writeParquet = (path: string, trials: readonly TrialRecord[]): Promise<void> =>
+  writeColumns(path, trialColumns(trials))
+
+export async function writeColumns(path: string, columns: readonly Column[]): Promise<void> {
   const { parquetWriteFile } = await importModule<Writer>('hyparquet-writer')
-  await parquetWriteFile({ filename: path, columnData: trialColumns(trials).map(typed) })
+  await parquetWriteFile({ filename: path, columnData: columns.map(typed) })
 }
 
 /** Numbers are doubles, truth values booleans, anything else is text; what a trial lacks is null. */

@@ -185,3 +185,24 @@ test('a study is exported, and Parquet read back by another reader has every num
   expect(mlflow.json.files).toHaveLength(12)
   expect(meanfield('export', plain, '--format', 'excel').stderr).toContain('csv, parquet, tensorboard, mlflow, onnx')
 })
+
+test('linear models are fitted by trials too, in child processes as others are', () => {
+  const linear = join(folder, 'linear.yaml')
+  writeFileSync(
+    linear,
+    `name: linear
+data: { file: '${join(__dirname, '..', '..', 'data', 'breast-cancer.csv')}', target: label, holdout: 0.25 }
+model: linear
+options: { algorithm: [svrg, newton], l2: [1e-3, 1e-2], scale: standard }
+run: { executor: process }
+`,
+  )
+  const { status, json } = meanfield('run', linear, '--out', join(folder, 'linear'), '--json')
+  expect({ status, states: json.states }).toEqual({ status: 0, states: { complete: 4 } })
+  for (const { metrics, details } of meanfield('status', join(folder, 'linear'), '--list', '--json').json.trials) {
+    // The default tolerance of a linear fit, relative to a loss of about 0.1, holds for every method.
+    expect(metrics.gap).toBeLessThan(1e-4)
+    expect(metrics['test.accuracy']).toBeGreaterThan(0.9)
+    expect(details.stop).toBe('gap')
+  }
+})

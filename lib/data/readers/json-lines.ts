@@ -12,8 +12,8 @@ export async function readJsonLines(path: string): Promise<Frame> {
   const add = (bytes: Uint8Array) => {
     number++
     const place = () => `${path}, line ${number}`
-    const text = decode(bytes, place).trim()
-    if (text === '') return
+    const text = decode(bytes, place)
+    if (/^[ \t\r]*$/.test(text)) return
     const object = parse(text, place)
     const row = lines.push(number) - 1
     for (const [name, value] of Object.entries(object)) {
@@ -49,7 +49,7 @@ export async function readJsonLines(path: string): Promise<Frame> {
   }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function decode(bytes: Uint8Array, place: () => string): string {
   try {

@@ -139,3 +139,13 @@ describe('Arrow', () => {
       expect(() => decodeLz4Frame(frame.subarray(0, length))).toThrow(RangeError)
   })
 })
+
+test('a query of DuckDB is a data set', async () => {
+  const query =
+    "SELECT i AS x, i * 0.5::DECIMAL(5, 2) AS half, DATE '1970-01-02' AS day, 'c' || i % 2 AS y FROM range(4) t(i)"
+  const data = await Dataset.fromSql(query, { target: 'y' })
+  expect(data.featureNames).toEqual(['x', 'half', 'day'])
+  expect(Array.from(data.features)).toEqual([0, 1, 2, 3].flatMap((i) => [i, i / 2, 86_400_000]))
+  await expect(Dataset.fromSql('SELECT 1 FROM nowhere', { target: 'y' })).rejects.toThrow(/the query failed: .*nowhere/)
+  await expect(Dataset.fromSql('SELECT 1 AS y LIMIT 0', { target: 'y' })).rejects.toThrow(/no rows/)
+})
