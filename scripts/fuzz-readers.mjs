@@ -74,6 +74,7 @@ export const readers = {
       if (input[0] === 0x1f) return
       const rows = input
         .toString()
+        .replace(/^\ufeff/, '')
         .split('\n')
         .filter((line) => line.trim() !== '')
         .map((line) => JSON.parse(line))

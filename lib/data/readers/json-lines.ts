@@ -12,7 +12,8 @@ export async function readJsonLines(path: string): Promise<Frame> {
   const add = (bytes: Uint8Array) => {
     number++
     const place = () => `${path}, line ${number}`
-    const text = decode(bytes, place)
+    // A byte order mark is no part of the first line.
+    const text = number === 1 ? decode(bytes, place).replace(/^\ufeff/, '') : decode(bytes, place)
     if (/^[ \t\r]*$/.test(text)) return
     const object = parse(text, place)
     const row = lines.push(number) - 1

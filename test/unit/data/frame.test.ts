@@ -162,7 +162,7 @@ describe('missing values and categories', () => {
 
 describe('JSON lines', () => {
   test('keys that come late or go are missing values; blank lines and the last line feed do not matter', async () => {
-    const frame = await readFrame(write('{"a":1,"t":"x"}\n\n{"b":true,"a":null}\r\n{"a":2.5,"b":false}', 'jsonl'))
+    const frame = await readFrame(write('\ufeff{"a":1,"t":"x"}\n\n{"b":true,"a":null}\r\n{"a":2.5,"b":false}', 'jsonl'))
     expect(frame.columns).toEqual([
       { name: 'a', type: 'number', values: Float64Array.of(1, Number.NaN, 2.5) },
       { name: 't', type: 'text', values: ['x', undefined, undefined] },
