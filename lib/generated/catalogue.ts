@@ -36,6 +36,10 @@ export interface MeanFieldOptions {
   annealRidge?: boolean
   /** Weights anywhere, or brought back to length 1 after every step (no prior, no certificate). Default "free". */
   geometry?: 'free' | 'sphere'
+  /** Linear map of the feature weights' steps: from the inverse second moment of the inputs, or from the covariance of the first gradients. Default "none". */
+  preconditioner?: 'none' | 'inputs' | 'gradient'
+  /** Map the prior too, as if the inputs had been mapped, which changes the optimum; else only the way there. Default false. */
+  preconditionPrior?: boolean
 }
 
 /** Noisy gradient descent (mean-field Langevin dynamics), full batch. Nitanda, Wu, Suzuki, AISTATS 2022, arXiv 2201.10469, Theorem 2. */
@@ -69,7 +73,7 @@ export interface SvrgLangevinOptions {
   anchorInterval?: number | 'auto'
 }
 
-/** Particle dual averaging, finite-sum form. Nitanda, Wu, Suzuki, NeurIPS 2021, arXiv 2012.15477, Algorithm 1. */
+/** Particle dual averaging. Nitanda, Wu, Suzuki, NeurIPS 2021, arXiv 2012.15477, Algorithm 1. */
 export interface DualAveragingOptions {
   name: 'dual-averaging'
   /** Inner step size in the master objective's units (the paper's times λ); auto: 1/L. (η) Default "auto". */
@@ -80,6 +84,8 @@ export interface DualAveragingOptions {
   innerSteps?: number
   /** K_t = ⌈K_1 t^innerGrowth⌉; 0 is constant, the theory uses 2. Default 0. */
   innerGrowth?: number
+  /** Rows that an outer step looks at, drawn anew: the expected-risk form; auto: all, the finite-sum form. (B) Default "auto". */
+  minibatch?: number | 'auto'
   /** Inner loops start from the previous particles, or from fresh draws of the initial law. Default "warm". */
   start?: 'warm' | 'restart'
   /** Particles returned: the last, or those of a random outer step with P[t] = 2t/(T(T+3)). Default "last". */

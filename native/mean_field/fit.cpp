@@ -85,6 +85,8 @@ void check_shape(const Table& table, const Loss& loss, int outputs, const std::s
                                             std::to_string(table.features.rows) + " rows.");
 }
 
+constexpr int64_t kWidestPreconditioner = 4096;
+
 double mean_gradient(Problem& problem) {
   std::vector<double> weights;
   problem.loss_weights(weights);
@@ -133,13 +135,22 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
     throw Error(ErrorCode::InvalidOption, "mean-field: initialEntropy is " + format_option(*model_.initialEntropy) +
                                               ", below the entropy " + format_option(model_.entropy) +
                                               "; expected at least as much, since annealing falls towards it.");
+  if (model_.preconditioner == Preconditioning::None && model_.preconditionPrior)
+    throw Error(ErrorCode::InvalidOption, "mean-field: preconditionPrior is true but preconditioner is 'none'; choose 'inputs' or "
+                                          "'gradient', or leave preconditionPrior out.");
+  if (model_.preconditioner != Preconditioning::None && model_.geometry == Geometry::Sphere)
+    throw Error(ErrorCode::InvalidOption, "mean-field: a preconditioner would take the weights off the sphere; expected geometry "
+                                          "'free' or preconditioner 'none'.");
+  if (model_.preconditioner != Preconditioning::None && request.train.features.cols > kWidestPreconditioner)
+    throw Error(ErrorCode::InvalidOption, "mean-field: a preconditioner of " + std::to_string(request.train.features.cols) +
+                                              " features is a square matrix of as many rows; expected at most " +
+                                              std::to_string(kWidestPreconditioner) + ". Use fewer features, or 'none'.");
   if (!std::is_sorted(request.snapshots.begin(), request.snapshots.end()))
     throw Error(ErrorCode::InvalidOption, "snapshots must be increasing steps.");
   choose_machine(request.backend, request.isa, request.precision);
 }
 
-DataConstants MeanFieldFit::measure_data(const CancelToken& cancel) const {
-  const MatrixView<const float>& x = request_.train.features;
+DataConstants MeanFieldFit::measure_data(const MatrixView<const float>& x, const CancelToken& cancel) const {
   DataConstants constants;
   for (int64_t i = 0; i < x.rows; ++i) {
     cancel.check();
@@ -155,6 +166,7 @@ DataConstants MeanFieldFit::measure_data(const CancelToken& cancel) const {
 }
 
 std::string MeanFieldFit::identity() const {
+  if (!identity_.empty()) return identity_;
   const auto lines = [](std::string text) {
     std::replace(text.begin(), text.end(), ';', '\n');
     return text;
@@ -193,7 +205,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     if (automatic) result.chosen.push_back({name, choice.value, choice.why});
     return choice.value;
   };
-  const DataConstants data = measure_data(cancel);
+  const DataConstants data = measure_data(request_.train.features, cancel);
   const double scale =
       scaleFromAlgorithm_ ? choose("outputScale", true, {*model_.outputScale, "the largest output weight that " + algorithmName_ + " can reach"})
                           : choose("outputScale", !model_.outputScale, output_scale(model_));
@@ -235,6 +247,12 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   else
     problem.draw_initial(Stream::Init, 0);
   problem.project();
+  Preconditioner preconditioner;
+  if (model_.preconditioner != Preconditioning::None) {
+    preconditioner = find_preconditioner(problem, cancel);
+    if (model_.preconditionPrior) return run_on(preconditioner, cancel, onPoint);
+    problem.preconditioner = &preconditioner;
+  }
   const double gradient = std::isfinite(loss_.gradient_bound(shape.neuron.outputs)) ? 0 : mean_gradient(problem);
   Resolver resolver;
   resolver.rows = train.rows;
@@ -245,9 +263,17 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   resolver.ridge = ridge;
   resolver.entropy = model_.entropy;
   problem.anneal(0);
-  const double steepest = problem.ridge;  // the ridge is largest at the start
+  double steepest = problem.ridge;  // the ridge is largest at the start
   problem.settle();
-  resolver.stepFor = [&](const Neuron& neuron) { return auto_step(neuron, loss_, data, steepest, variance, gradient); };
+  DataConstants curvature = data;
+  if (problem.preconditioner) {  // steps are those of the mapped inputs
+    const std::vector<float> mapped = preconditioner.transform(request_.train.features);
+    curvature.largestEigen = measure_data({mapped.data(), train.rows, request_.train.features.cols}, cancel).largestEigen;
+    steepest *= std::max(preconditioner.largest, 1.0);
+  }
+  resolver.stepFor = [&](const Neuron& neuron) {
+    return auto_step(neuron, loss_, curvature, steepest, variance, gradient);
+  };
   resolver.gradientStep = resolver.stepFor(shape.neuron);
   const std::unique_ptr<ParticleMethod> method = algorithm_.start(problem, validation, resolver);
   result.chosen.insert(result.chosen.end(), resolver.chosen.begin(), resolver.chosen.end());
@@ -258,7 +284,9 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   const double affordable = 2e10 / (2.0 * static_cast<double>(train.rows) * static_cast<double>(shape.parameters()));
   certificate.draws =
       options_.certificateDraws.value_or(static_cast<int64_t>(std::min(20000.0, std::max(1000.0, affordable))));
-  certificate.step = resolver.resolved;
+  // The mixture of the certificate takes a step without preconditioner.
+  certificate.step = problem.preconditioner ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient).value
+                                            : resolver.resolved;
   const bool certifiable = options_.certificate && model_.geometry == Geometry::Free && algorithm_.samples && ridge > 0 && model_.particles > 1;
   method->certify_with(certificate, pool, certifiable ? options_.certificateEvery.value_or(0) : 0);
   result.setupSeconds = seconds_since(start);

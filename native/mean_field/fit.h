@@ -102,8 +102,12 @@ class MeanFieldFit {
   FitResult run(const CancelToken& cancel, const std::function<void(const double* row)>& onPoint);
 
  private:
-  DataConstants measure_data(const CancelToken& cancel) const;
+  DataConstants measure_data(const MatrixView<const float>& x, const CancelToken& cancel) const;
   std::string identity() const;
+  /// From the inputs, or from the gradients at the present particles.
+  Preconditioner find_preconditioner(Problem& problem, const CancelToken& cancel) const;
+  /// The fit on the inputs times A, in whose coordinates everything is as usual; its particles are brought back.
+  FitResult run_on(const Preconditioner& map, const CancelToken& cancel, const std::function<void(const double* row)>& onPoint) const;
   std::vector<float> sampled_particles() const;
 
   FitRequest request_;
@@ -112,6 +116,7 @@ class MeanFieldFit {
   std::string algorithmName_;
   MeanFieldAlgorithm::Bound algorithm_;
   bool scaleFromAlgorithm_ = false;
+  std::string identity_;  // of the fit that this one does the work of; empty: its own
   Loss loss_;
 };
 

@@ -10,6 +10,7 @@
 namespace meanfield {
 
 enum class Geometry { Free, Sphere };
+enum class Preconditioning { None, Inputs, Gradient };
 
 struct NetworkOptions {
   int64_t particles = 1000;
@@ -29,6 +30,8 @@ struct NetworkOptions {
   int64_t annealingSteps = 100;
   bool annealRidge = false;
   Geometry geometry = Geometry::Free;
+  Preconditioning preconditioner = Preconditioning::None;
+  bool preconditionPrior = false;
 
   static const OptionTable<NetworkOptions>& table() {
     static const OptionTable<NetworkOptions> table =
@@ -63,7 +66,12 @@ struct NetworkOptions {
             .boolean("annealRidge", &NetworkOptions::annealRidge,
                      "Scale the ridge like the entropy, so that the prior stays the same.")
             .choice("geometry", &NetworkOptions::geometry, {"free", "sphere"},
-                    "Weights anywhere, or brought back to length 1 after every step (no prior, no certificate).");
+                    "Weights anywhere, or brought back to length 1 after every step (no prior, no certificate).")
+            .choice("preconditioner", &NetworkOptions::preconditioner, {"none", "inputs", "gradient"},
+                    "Linear map of the feature weights' steps: from the inverse second moment of the inputs, or from the "
+                    "covariance of the first gradients.")
+            .boolean("preconditionPrior", &NetworkOptions::preconditionPrior,
+                     "Map the prior too, as if the inputs had been mapped, which changes the optimum; else only the way there.");
     return table;
   }
 

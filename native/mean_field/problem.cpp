@@ -46,6 +46,7 @@ void Problem::update(const std::vector<double>& weights, const Update& update) {
 
 void Problem::update(Rows rows, const std::vector<double>& weights, const Update& update) {
   fresh_ = false;
+  if (preconditioner) return precondition(rows, weights, update);
   if (geometry == Geometry::Free) {
     network.update(train.matrix, rows, weights.data(), update);
     return;
@@ -55,6 +56,19 @@ void Problem::update(Rows rows, const std::vector<double>& weights, const Update
   for (int64_t q = 0; q < update.repeats; ++q, ++one.firstStep) {
     network.update(train.matrix, rows, weights.data(), one);
     project();
+  }
+}
+
+void Problem::precondition(Rows rows, const std::vector<double>& weights, const Update& update) {
+  const NetworkShape& shape = network.shape();
+  std::vector<float> particles = network.read_particles(), gradient(particles.size()), xi;
+  if (!normals_ && update.noise != 0) normals_ = std::make_unique<Normals>(network);
+  for (int64_t q = 0; q < update.repeats; ++q) {
+    network.gradient(train.matrix, rows, weights.data(), gradient.data());
+    if (update.noise != 0) xi = normals_->draw(update.field, update.firstStep + static_cast<uint64_t>(q));
+    preconditioner->move(particles.data(), gradient.data(), xi.empty() ? nullptr : xi.data(), shape.particles,
+                         shape.parameters(), update);
+    network.write_particles(particles.data());
   }
 }
 
@@ -109,7 +123,7 @@ std::vector<float> Problem::normals(Stream stream, uint64_t step) {
 }
 
 double Problem::descend(Rows rows, std::vector<double>& weights, const Update& update) {
-  if (fresh_ && is_all(rows)) {  // a trace point has just asked for the outputs
+  if (preconditioner || (fresh_ && is_all(rows))) {  // or a trace point has just asked for the outputs
     const double value = loss_weights(weights);
     this->update(rows, weights, update);
     return value;
@@ -131,7 +145,9 @@ void Problem::draw_initial(Stream stream, uint64_t step) {
   draw.noise = std::sqrt(initialVariance);
   draw.firstStep = step;
   draw.field = {seed, stream};
-  update(zero, draw);
+  fresh_ = false;
+  network.update(train.matrix, {nullptr, train.rows}, zero.data(), draw);
+  project();
 }
 
 void Problem::write_particles(const float* particles) {

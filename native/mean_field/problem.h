@@ -11,6 +11,7 @@
 
 #include "native/mean_field/network_options.h"
 #include "native/mean_field/normals.h"
+#include "native/mean_field/preconditioner.h"
 #include "native/problem/losses.h"
 
 namespace meanfield {
@@ -60,6 +61,7 @@ class Problem {
 
   Schedule schedule;
   Geometry geometry = Geometry::Free;
+  const Preconditioner* preconditioner = nullptr;  // of every update; nullptr: none
 
   /// Sets λ and λ' to those of step t; settle() brings back the objective's own.
   void anneal(int64_t t);
@@ -99,6 +101,7 @@ class Problem {
   Evaluation evaluate(const Network& shown, const Targets& on) const;
 
  private:
+  void precondition(Rows rows, const std::vector<double>& weights, const Update& update);
   bool is_all(Rows rows) const { return !rows.index && rows.count == train.rows; }
   Evaluation evaluate(const Targets& on, const std::vector<double>& z) const;
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "native/mean_field/dual_averaging.h"
 #include "native/mean_field/langevin.h"
 #include "native/mean_field/sgd_langevin.h"
 #include "native/mean_field/svrg_langevin.h"
@@ -138,4 +139,68 @@ TEST_CASE("sgd-langevin: the predicted floor eta Var(y) c_B/((1+2 ridge)(2 − e
     }
     CHECK(std::fabs(sum / draws / floor - 1) < 5 * 1.1 * std::sqrt(2.0 / draws));
   }
+}
+
+TEST_CASE("dual averaging by minibatches: the weights are those of the sum written out, and rows not drawn cost nothing") {
+  const std::vector<double> y = {8, 9, 11, 10, 12, 7};
+  const int64_t n = static_cast<int64_t>(y.size());
+  LinearModel model(3, y, 0.2, 0.1, 4, 5);
+  DualAveraging::Options options;
+  options.innerSteps = 2;
+  options.minibatch = 2;
+  DualAveraging::State state = DualAveraging::init(model.problem, options);
+  const std::vector<float> frozen = model.network.read_particles();
+  std::vector<std::vector<int32_t>> drawn;
+  for (int t = 1; t <= 12; ++t) {
+    drawn.push_back(draw_minibatch(5, t - 1, n, 2));
+    const double passes = DualAveraging::step(state, model.problem, options, 1e-9).passes;
+    std::vector<double> expected(y.size(), 0.0);
+    std::vector<bool> seen(y.size(), false);
+    for (int s = 1; s <= t; ++s)
+      for (int32_t i : drawn[static_cast<size_t>(s - 1)]) {
+        expected[static_cast<size_t>(i)] += 2.0 * s / ((t + 1.0) * (t + 2)) * (4 - y[static_cast<size_t>(i)]) / 2;
+        seen[static_cast<size_t>(i)] = true;
+      }
+    for (size_t i = 0; i < y.size(); ++i) CHECK(state.weights[i] == doctest::Approx(expected[i]).epsilon(1e-12));
+    const double part = static_cast<double>(std::count(seen.begin(), seen.end(), true)) / static_cast<double>(n);
+    CHECK(passes == doctest::Approx(2.0 / static_cast<double>(n) + 2 * part));
+    model.problem.write_particles(frozen.data());
+  }
+}
+
+TEST_CASE("dual averaging by minibatches: all rows are the finite-sum form, bit for bit") {
+  TanhModel one(40, 30, 3, 0.01, 0.01), other(40, 30, 3, 0.01, 0.01);
+  DualAveraging::Options all, some;
+  some.minibatch = 30;
+  DualAveraging::State a = DualAveraging::init(one.problem, all), b = DualAveraging::init(other.problem, some);
+  for (int t = 0; t < 5; ++t) {
+    DualAveraging::step(a, one.problem, all, 0.1);
+    DualAveraging::step(b, other.problem, some, 0.1);
+  }
+  CHECK(one.network.read_particles() == other.network.read_particles());
+}
+
+TEST_CASE("dual averaging by minibatches of one: the error of the linear model has the variance of its recursion, like 1/t") {
+  // e_{t+1} = ((t − 1 − 2a) e_t + 2a ε_t)/(t + 1) with exact inner loops, a = 1/(2λ'), ε the noise of one row's target.
+  const double ridge = 1, a = 1 / (2 * ridge), optimum = 10 / (1 + 2 * ridge);
+  constexpr int kRuns = 400, kSteps = 40;
+  double variance = 0, sum = 0;
+  for (int t = 1; t <= kSteps; ++t)
+    variance = (std::pow(t - 1 - 2 * a, 2) * variance + 4 * a * a) / std::pow(t + 1, 2);  // Var ε = 1
+  for (uint64_t seed = 1; seed <= kRuns; ++seed) {
+    LinearModel model(1, {9, 11}, ridge, 1e-12, optimum, seed);
+    DualAveraging::Options options;
+    options.innerSteps = 1;
+    options.minibatch = 1;
+    DualAveraging::State state = DualAveraging::init(model.problem, options);
+    for (int t = 1; t <= kSteps; ++t) {
+      DualAveraging::step(state, model.problem, options, 1e-12);
+      const float mean = static_cast<float>(-(state.weights[0] + state.weights[1]) / (2 * ridge * t / (t + 2.0)));
+      model.problem.write_particles(&mean);
+    }
+    sum += std::pow(model.mean() - optimum, 2);
+  }
+  CHECK(4 * a * a / ((3 + 4 * a) * kSteps) == doctest::Approx(variance).epsilon(0.1));
+  // The mean of 400 squares of nearly normal errors spreads by √(2/400) = 7 %; four of them.
+  CHECK(sum / kRuns == doctest::Approx(variance).epsilon(4 * std::sqrt(2.0 / kRuns)));
 }
