@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { provide } from './debian.mjs'
 import { main, root } from './lib.mjs'
 import { setup } from './setup.mjs'
 import { runNativeTests } from './test-native.mjs'
@@ -29,6 +30,7 @@ main(async () => {
     }
   }
 
+  for (const words of provide()) console.log(`${words} Its tests are skipped.`)
   const report = join(root, 'build/jest.json')
   mkdirSync(join(root, 'build'), { recursive: true })
   spawnSync(

@@ -35,7 +35,7 @@ export function runCommand(): Command {
 A study that was begun with the same file and overrides is carried on.
 
 Example:
-  $ meanfield run examples/spam.yaml particles=64 seed=0..2 steps=20 --out out/spam`,
+  $ meanfield run examples/spam.yaml entropy=1e-3 seed=0 certificate=false --out out/spam`,
     )
     .action(async (file: string, overrides: string[], flags: RunFlags) => {
       const { loadDefinition, Study } = await import('../experiment')

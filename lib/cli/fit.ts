@@ -27,7 +27,7 @@ export function fitCommand(withModels: boolean): Command {
     'after',
     `
 Example:
-  $ meanfield fit mean-field --data data/digits.csv.gz --target label --holdout 0.25`,
+  $ meanfield fit mean-field --data data/breast-cancer.csv --target label --holdout 0.25`,
   )
   return withModels ? fit.addCommand(meanFieldCommand()).addCommand(linearCommand()) : fit
 }
@@ -55,7 +55,7 @@ function meanFieldCommand(): Command {
 Exits with 75 when it was interrupted.
 
 Example:
-  $ meanfield fit mean-field --data data/digits.csv.gz --target label --holdout 0.25 --seed 1 --out digits.safetensors`,
+  $ meanfield fit mean-field --data data/breast-cancer.csv --target label --holdout 0.25 --seed 1 --out cancer.safetensors`,
     )
   const { catalogue } = require('../native') as typeof import('../native')
   const entries = catalogue()

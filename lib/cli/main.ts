@@ -24,7 +24,7 @@ function program(): Command {
       'after',
       `
 Example:
-  $ meanfield fit mean-field --data data/digits.csv.gz --target label --holdout 0.25
+  $ meanfield fit mean-field --data data/breast-cancer.csv --target label --holdout 0.25
 
 Exit codes: 0 done, 1 wrong use or failed claim, 2 data or option error, 75 interrupted.`,
     )

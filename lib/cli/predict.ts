@@ -27,7 +27,7 @@ export function predictCommand(): Command {
       'after',
       `
 Example:
-  $ meanfield predict digits.safetensors --data data/digits.csv.gz --out predictions.csv`,
+  $ meanfield predict cancer.safetensors --data data/breast-cancer.csv --out predictions.csv`,
     )
     .action(async (model: string, options: PredictFlags) => predict(model, options))
 }
