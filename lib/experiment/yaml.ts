@@ -26,7 +26,7 @@ export function loadDefinition(path: string, overrides: readonly string[] = []):
 export function parseYaml(text: string, name: string): { value: unknown; locate: Locate } {
   const { LineCounter, parseDocument } = require('yaml') as typeof import('yaml')
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true })
   const [problem] = [...document.errors, ...document.warnings]
   if (problem) {
     const { line, col } = lines.linePos(problem.pos[0])

@@ -97,6 +97,7 @@ test.each<[string, string, RegExp]>([
     'algorithm: langevin',
     /line 7: options\.innerSteps is an option of .*dual-averaging.*none of which is compared/,
   ],
+  ['particles: 64', '{ particles: 64 }: 3', /line 8, column 3: .*keys must be/i],
   ['model: mean-field', 'modle: mean-field', /line 3: modle is not known; did you mean model\?/],
   ['model: mean-field', 'model: mean-feild', /line 3: model is 'mean-feild'; did you mean mean-field\?/],
   ['holdout: 0.25', 'holdout: 0', /line 2: data\.holdout is 0; expected a number above 0/],
