@@ -22,7 +22,10 @@
 #define INFO(...)
 #include "native/core/errors.h"
 #include "native/kernels/devices.h"
+#include "native/core/thread_pool.h"
+#include "native/kernels/together.h"
 #include "test/native/backend_cases.h"
+#include "test/native/point_cases.h"
 
 using namespace meanfield;
 using namespace meanfield::backend_cases;
@@ -168,6 +171,38 @@ std::string time_one(const Backend* backend, int device, int64_t n, int64_t d, i
          ", \"updateFractionOfPeak\": " + number(2 * products / update / peak) + "}";
 }
 
+/// Noisy gradient descent of many small networks: 200 rows, 10 inputs, 100 particles, 200 full-batch steps each, every seed
+/// its own. On a device together, `members` at a time, or one after the other; on the CPU (device −1) by `members` threads.
+struct Small {
+  static constexpr int64_t kSteps = 200;
+  std::vector<std::vector<float>> particles;
+  double seconds;
+};
+Small run_small(const Backend* backend, int device, int64_t runs, int members) {
+  const Case c{200, 10, 100, Neuron{}};
+  const Setting s(c);
+  Small small{std::vector<std::vector<float>>(static_cast<size_t>(runs)), 0};
+  const auto one = [&](int64_t i) {
+    Setting mine = s;
+    mine.shape.device = std::max(device, 0);
+    Opened network(backend, mine, c);
+    Update update;
+    update.keep = 0.999;
+    update.rate = 0.1;
+    update.noise = 0.01;
+    update.field = {static_cast<uint64_t>(i), Stream::Noise};
+    for (int64_t step = 0; step < Small::kSteps; ++step, ++update.firstStep) network.step(mine, update);
+    small.particles[static_cast<size_t>(i)] = network.particles(mine);
+  };
+  const Clock::time_point start = Clock::now();
+  if (members > 1 && device >= 0)
+    run_together(backend, device, runs, members, one, nullptr);
+  else
+    ThreadPool(members).run(runs, [&](int64_t i, int) { one(i); });
+  small.seconds = seconds_since(start);
+  return small;
+}
+
 struct Arguments {
   int device = 0;
   bool onlyCorrectness = false, quick = false;
@@ -244,7 +279,18 @@ int check(const Arguments& a) {
          << ", \"energies\": " << number(worst.energies) << ", \"update\": " << number(worst.update) << "}}";
     comma = ",\n    ";
   }
-  json << "\n  ],\n  \"differenceAfter100Steps\": {";
+  point_cases::PointErrors points;
+  for (const point_cases::PointCase& c : point_cases::all_point_cases()) {
+    const point_cases::PointErrors errors = point_cases::point_errors(backend, a.device, c);
+    points = {std::fmax(points.neighbours, errors.neighbours), std::fmax(points.mixture, errors.mixture)};
+  }
+  correct = correct && points.neighbours <= 1 && points.mixture <= 1;
+  std::printf("points: largest error / bound: neighbours %.3f mixture %.3f\n", points.neighbours, points.mixture);
+  const bool together = run_small(backend, a.device, 12, 1).particles == run_small(backend, a.device, 12, 12).particles;
+  correct = correct && together;
+  std::printf("networks that launch together give the bits that they give alone: %s\n", together ? "yes" : "no");
+  json << "\n  ],\n  \"togetherAsAlone\": " << (together ? "true" : "false") << ",\n  \"points\": {\"neighbours\": " << number(points.neighbours) << ", \"mixture\": " << number(points.mixture)
+       << "},\n  \"differenceAfter100Steps\": {";
   comma = "";
   for (int64_t d : {5, 40, 300}) {
     const double difference = after_hundred_steps(backend, a.device, d);
@@ -277,6 +323,9 @@ int check(const Arguments& a) {
           if (peak[way] > 0) add(20000, d, M, way);
     for (int64_t d : {10, 784}) add(100000, d, 1000000, device.major < 8 ? 0 : 1);
     json << "\n  ]";
+    const double gpu = run_small(backend, a.device, 2048, 256).seconds, cpu = run_small(cpu_backend(), -1, 128, 2).seconds;
+    std::printf("small runs a second: %.0f together on the device, %.0f on two cores\n", 2048 / gpu, 128 / cpu);
+    json << ",\n  \"smallRunsPerSecond\": {\"device\": " << number(2048 / gpu) << ", \"twoCores\": " << number(128 / cpu) << "}";
     if (!a.baseline.empty()) {
       std::ifstream file(a.baseline);
       std::stringstream text;

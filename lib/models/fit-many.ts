@@ -24,7 +24,10 @@ export interface MeanFieldManyRun {
 }
 
 export interface MeanFieldManyOptions {
-  /** Runs at a time. Default: all the processors that may be used. */
+  /**
+   * Runs at a time. Default: all the processors that may be used. On a GPU, where runs launch their kernels together and
+   * mostly wait, at least 64.
+   */
   threads?: number
   /** Stops the runs under way and those to come. */
   signal?: AbortSignal

@@ -145,7 +145,7 @@ export class MeanFieldNetwork {
   }
 
   /**
-   * Fits many networks in one call, each on one core, `threads` of them at a time; what the runs have in common, such as the
+   * Fits many networks in one call, each on one core, `threads` of them at a time, or on one GPU together; what the runs have in common, such as the
    * scaled features of one data set, they share. Every run does what `fit` would do with the same options, bit for bit, and
    * starting one costs microseconds, so that thousands of short runs take as long as their arithmetic. Live points are the
    * numbers of runs done. Bad options and data reject the call before any run starts; a run that fails later is a rejected

@@ -18,7 +18,7 @@
 namespace meanfield {
 
 /// Raised whenever the table or a struct in it changes; a shared library with another version is refused.
-constexpr uint32_t kBackendVersion = 3;
+constexpr uint32_t kBackendVersion = 4;
 
 enum class Status : int32_t { Ok = 0, Cancelled = 1, OutOfMemory = 2, DeviceFailure = 3 };
 
@@ -61,6 +61,15 @@ struct Weigh {
   void* context;
 };
 
+/// count × dimension, row-major; memory belongs to the caller.
+struct Points {
+  const float* data;
+  int64_t count, dimension;
+  const float* operator[](int64_t r) const { return data + r * dimension; }
+};
+/// The most neighbours that a backend's `neighbours` is asked for.
+constexpr int kMostNeighbours = 16;
+
 struct Backend {
   uint32_t version;
   const char* name;  // "cpu", "reference", "cuda"
@@ -100,6 +109,22 @@ struct Backend {
   /// What was seen and what to do, when the last call of this thread returned OutOfMemory or DeviceFailure; "" when there
   /// is no more to say than the status does. Valid until the thread's next call. nullptr: the backend never has more to say.
   const char* (*message)();
+
+  // On points that no network owns; nullptr where the host does as well. `device` as in NetworkShape.
+  /// squares[q]: squared distance of query q to its k-th nearest point, k ≤ kMostNeighbours, the point self[q] left out (−1,
+  /// or self = nullptr: none); infinity where there are fewer.
+  Status (*neighbours)(int32_t device, Points points, Points queries, const int64_t* self, int32_t k,
+                       const CancelToken* cancel, double* squares);
+  /// logs[q] = log Σ_r exp(−‖query_q − centre_r‖²/(2·variance)).
+  Status (*mixture)(int32_t device, Points centres, double variance, Points queries, const CancelToken* cancel, double* logs);
+
+  // Many small networks that launch together; nullptr where there is nothing to gain. A gang has `members` tasks, each of
+  // which joins on its thread, opens, uses and closes networks of that device there, and leaves. All of them must
+  // come to join, and none may wait for another: a member's operations return when all members have asked for one.
+  Status (*gang_open)(int32_t device, int32_t members, void** gang);
+  void (*gang_close)(void* gang);
+  void (*gang_join)(void* gang);
+  void (*gang_leave)(void* gang);
 };
 
 /// Slow, scalar, double precision inside, written to be read: every other backend is tested against it.

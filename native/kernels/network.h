@@ -73,6 +73,21 @@ class Network {
     check(backend_->energies(network_, matrix, rows, weights, cancel_, energies.data()));
     return energies;
   }
+  /// Whether the backend does the two operations on points below.
+  bool has_points() const { return backend_->neighbours && backend_->mixture; }
+  /// See Backend::neighbours; `self` empty: none.
+  std::vector<double> neighbours(Points points, Points queries, const std::vector<int64_t>& self, int k,
+                                 const CancelToken* cancel) const {
+    std::vector<double> squares(static_cast<size_t>(queries.count));
+    check(backend_->neighbours(shape_.device, points, queries, self.empty() ? nullptr : self.data(), k, cancel, squares.data()));
+    return squares;
+  }
+  /// See Backend::mixture.
+  std::vector<double> mixture(Points centres, double variance, Points queries, const CancelToken* cancel) const {
+    std::vector<double> logs(static_cast<size_t>(queries.count));
+    check(backend_->mixture(shape_.device, centres, variance, queries, cancel, logs.data()));
+    return logs;
+  }
   /// E‖θ‖² over the particles.
   double second_moment() const {
     double sum = 0;

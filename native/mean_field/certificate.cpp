@@ -48,7 +48,7 @@ double average(const std::vector<double>& values) {
 class Certifier {
  public:
   Certifier(const Subject& subject, const CertificateOptions& options, ThreadPool& pool, const CancelToken* cancel)
-      : subject_(subject), options_(options), pool_(pool), cancel_(cancel), network_(*subject.network),
+      : subject_(subject), options_(options), network_(*subject.network), pairs_{pool, cancel, subject.network},
         lambda_(subject.potential.entropy), M_(network_.shape().particles), p_(network_.shape().parameters()),
         classes_(std::min(M_, class_count(network_.shape().neuron))), particles_(network_.read_particles()),
         V_(potentials(network_, subject.potential, particles_)) {}
@@ -111,7 +111,7 @@ class Certifier {
         continue;
       }
       const DensityEstimate density =
-          nearest_neighbour_density(points, k, p_ <= 10 ? points.count : kBruteQueries, pool_, cancel_);
+          nearest_neighbour_density(points, k, p_ <= 10 ? points.count : kBruteQueries, pairs_);
       duplicates += density.duplicates;
       std::vector<double> joint;
       for (size_t i = 0; i < density.at.size(); ++i)
@@ -165,7 +165,7 @@ class Certifier {
       const std::vector<float> from = members(y, p_, c, classes_), about = members(centres, p_, c, classes_);
       const std::vector<double> logDensity =
           mixture_log_density({about.data(), static_cast<int64_t>(about.size()) / p_, p_}, variance,
-                              {from.data(), static_cast<int64_t>(from.size()) / p_, p_}, pool_, cancel_);
+                              {from.data(), static_cast<int64_t>(from.size()) / p_, p_}, pairs_);
       std::vector<double> joint;
       for (size_t i = 0; i < logDensity.size(); ++i)
         joint.push_back(logDensity[i] + V[i * static_cast<size_t>(classes_) + static_cast<size_t>(c)] / lambda_);
@@ -202,7 +202,7 @@ class Certifier {
         continue;
       }
       const std::vector<double> terms = two_sample_divergences({q.data(), count, p_}, {s.data(), static_cast<int64_t>(s.size()) / p_, p_},
-                                                               k, p_ <= 10 ? count : kBruteQueries, pool_, cancel_);
+                                                               k, p_ <= 10 ? count : kBruteQueries, pairs_);
       if (terms.empty()) continue;
       const Mean mean = mean_of(terms);
       divergence += mean.value / static_cast<double>(classes_);
@@ -226,9 +226,8 @@ class Certifier {
 
   const Subject& subject_;
   const CertificateOptions& options_;
-  ThreadPool& pool_;
-  const CancelToken* cancel_;
   const Network& network_;
+  const PairWork pairs_;
   const double lambda_;
   const int64_t M_, p_, classes_;
   const std::vector<float> particles_;

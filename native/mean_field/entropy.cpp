@@ -20,9 +20,9 @@ constexpr int64_t kQueryBlock = 32, kPointBlock = 256;
 bool stopped(const CancelToken* cancel) { return cancel && cancel->cancelled(); }
 
 /// Tasks that take long look at the token themselves, and return when it is raised.
-void run(ThreadPool& pool, int64_t count, const std::function<void(int64_t, int)>& task, const CancelToken* cancel) {
-  pool.run(count, task, cancel);
-  if (stopped(cancel)) throw Error(ErrorCode::Cancelled, "the certificate was cancelled.");
+void run(const PairWork& work, int64_t count, const std::function<void(int64_t, int)>& task) {
+  work.pool.run(count, task, work.cancel);
+  if (stopped(work.cancel)) throw Error(ErrorCode::Cancelled, "the certificate was cancelled.");
 }
 
 double square_distance(const float* a, const float* b, int64_t dimension) {
@@ -163,26 +163,31 @@ Mean mean_of(const std::vector<double>& values) {
 }
 
 std::vector<double> log_neighbour_distances(Points points, Points queries, const std::vector<int64_t>& self, int neighbours,
-                                            ThreadPool& pool, const CancelToken* cancel) {
+                                            const PairWork& work) {
   std::vector<double> result(static_cast<size_t>(queries.count));
+  if (work.on_backend() && neighbours <= kMostNeighbours) {
+    result = work.network->neighbours(points, queries, self, neighbours, work.cancel);
+    for (double& square : result) square = 0.5 * std::log(square);
+    return result;
+  }
   const auto itself = [&](int64_t q) { return self.empty() ? -1 : self[static_cast<size_t>(q)]; };
   const int64_t blocks = (queries.count + kQueryBlock - 1) / kQueryBlock;
   if (points.dimension <= kTreeDimension) {
     const Tree tree(points);
-    run(pool, blocks, [&](int64_t block, int) {
+    run(work, blocks, [&](int64_t block, int) {
       for (int64_t q = block * kQueryBlock; q < std::min(queries.count, (block + 1) * kQueryBlock); ++q) {
         Smallest nearest(neighbours);
         tree.search(queries[q], itself(q), nearest);
         result[static_cast<size_t>(q)] = 0.5 * std::log(nearest.worst());
       }
-    }, cancel);
+    });
     return result;
   }
-  run(pool, blocks, [&](int64_t block, int) {
+  run(work, blocks, [&](int64_t block, int) {
     const int64_t first = block * kQueryBlock, count = std::min(kQueryBlock, queries.count - first);
     std::vector<Smallest> nearest(static_cast<size_t>(count), Smallest(neighbours));
     for (int64_t from = 0; from < points.count; from += kPointBlock) {
-      if (stopped(cancel)) return;
+      if (stopped(work.cancel)) return;
       const int64_t to = std::min(points.count, from + kPointBlock);
       for (int64_t q = 0; q < count; ++q)
         for (int64_t r = from; r < to; ++r)
@@ -191,16 +196,15 @@ std::vector<double> log_neighbour_distances(Points points, Points queries, const
     }
     for (int64_t q = 0; q < count; ++q)
       result[static_cast<size_t>(first + q)] = 0.5 * std::log(nearest[static_cast<size_t>(q)].worst());
-  }, cancel);
+  });
   return result;
 }
 
-DensityEstimate nearest_neighbour_density(Points points, int neighbours, int64_t queries, ThreadPool& pool,
-                                          const CancelToken* cancel) {
+DensityEstimate nearest_neighbour_density(Points points, int neighbours, int64_t queries, const PairWork& work) {
   const std::vector<int64_t> asked = evenly(points.count, queries);
   const std::vector<float> gathered = gather(points, asked);
   const std::vector<double> distances = log_neighbour_distances(
-      points, {gathered.data(), static_cast<int64_t>(asked.size()), points.dimension}, asked, neighbours, pool, cancel);
+      points, {gathered.data(), static_cast<int64_t>(asked.size()), points.dimension}, asked, neighbours, work);
   DensityEstimate estimate;
   const double offset = digamma(neighbours) - digamma(points.count) - log_unit_ball(points.dimension);
   for (size_t q = 0; q < asked.size(); ++q) {
@@ -215,8 +219,8 @@ DensityEstimate nearest_neighbour_density(Points points, int neighbours, int64_t
 }
 
 EntropyEstimate nearest_neighbour_entropy(const float* points, int64_t count, int64_t dimension, int neighbours,
-                                          int64_t queries, ThreadPool& pool, const CancelToken* cancel) {
-  const DensityEstimate estimate = nearest_neighbour_density({points, count, dimension}, neighbours, queries, pool, cancel);
+                                          int64_t queries, const PairWork& work) {
+  const DensityEstimate estimate = nearest_neighbour_density({points, count, dimension}, neighbours, queries, work);
   if (estimate.logDensity.empty()) return {-kInfinity, 0, estimate.duplicates};
   const Mean mean = mean_of(estimate.logDensity);
   return {-mean.value, mean.standardError, estimate.duplicates};
@@ -224,17 +228,21 @@ EntropyEstimate nearest_neighbour_entropy(const float* points, int64_t count, in
 
 double nearest_neighbour_bias(int64_t p) { return p <= 5 ? 0.05 : p <= 10 ? 0.2 : kInfinity; }
 
-std::vector<double> mixture_log_density(Points centres, double variance, Points queries, ThreadPool& pool,
-                                        const CancelToken* cancel) {
+std::vector<double> mixture_log_density(Points centres, double variance, Points queries, const PairWork& work) {
   const double p = static_cast<double>(centres.dimension);
   const double offset = -p / 2 * std::log(2 * kPi * variance) - std::log(static_cast<double>(centres.count));
   std::vector<double> result(static_cast<size_t>(queries.count));
+  if (work.on_backend()) {
+    result = work.network->mixture(centres, variance, queries, work.cancel);
+    for (double& log : result) log += offset;
+    return result;
+  }
   const int64_t blocks = (queries.count + kQueryBlock - 1) / kQueryBlock;
-  run(pool, blocks, [&](int64_t block, int) {
+  run(work, blocks, [&](int64_t block, int) {
     const int64_t first = block * kQueryBlock, count = std::min(kQueryBlock, queries.count - first);
     std::vector<double> top(static_cast<size_t>(count), -kInfinity), sum(static_cast<size_t>(count), 0.0);
     for (int64_t from = 0; from < centres.count; from += kPointBlock) {
-      if (stopped(cancel)) return;
+      if (stopped(work.cancel)) return;
       const int64_t to = std::min(centres.count, from + kPointBlock);
       for (int64_t q = 0; q < count; ++q) {
         double& best = top[static_cast<size_t>(q)];
@@ -255,17 +263,16 @@ std::vector<double> mixture_log_density(Points centres, double variance, Points 
     for (int64_t q = 0; q < count; ++q)
       result[static_cast<size_t>(first + q)] =
           offset + top[static_cast<size_t>(q)] + std::log(sum[static_cast<size_t>(q)]);
-  }, cancel);
+  });
   return result;
 }
 
-std::vector<double> two_sample_divergences(Points q, Points p, int neighbours, int64_t queries, ThreadPool& pool,
-                                           const CancelToken* cancel) {
+std::vector<double> two_sample_divergences(Points q, Points p, int neighbours, int64_t queries, const PairWork& work) {
   const std::vector<int64_t> asked = evenly(q.count, queries);
   const std::vector<float> gathered = gather(q, asked);
   const Points from{gathered.data(), static_cast<int64_t>(asked.size()), q.dimension};
-  const std::vector<double> own = log_neighbour_distances(q, from, asked, neighbours, pool, cancel);
-  const std::vector<double> other = log_neighbour_distances(p, from, {}, neighbours, pool, cancel);
+  const std::vector<double> own = log_neighbour_distances(q, from, asked, neighbours, work);
+  const std::vector<double> other = log_neighbour_distances(p, from, {}, neighbours, work);
   std::vector<double> result;
   const double ratio = std::log(static_cast<double>(p.count) / static_cast<double>(q.count - 1));
   for (size_t r = 0; r < asked.size(); ++r)

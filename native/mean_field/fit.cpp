@@ -150,6 +150,11 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
   choose_machine(request.backend, request.isa, request.precision);
 }
 
+std::pair<const Backend*, int> MeanFieldFit::place() const {
+  const Machine machine = choose_machine(request_.backend, request_.isa, request_.precision);
+  return {machine.backend, machine.device};
+}
+
 DataConstants MeanFieldFit::measure_data(const MatrixView<const float>& x, const CancelToken& cancel) const {
   DataConstants constants;
   for (int64_t i = 0; i < x.rows; ++i) {

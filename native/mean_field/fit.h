@@ -100,6 +100,8 @@ class MeanFieldFit {
   /// the particles of the last completed step, the objective NaN when not even the start had been measured; throws
   /// Cancelled while the data are still being looked at.
   FitResult run(const CancelToken& cancel, const std::function<void(const double* row)>& onPoint);
+  /// Where it computes: the backend, and the device's number there.
+  std::pair<const Backend*, int> place() const;
 
  private:
   DataConstants measure_data(const MatrixView<const float>& x, const CancelToken& cancel) const;

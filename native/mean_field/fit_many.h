@@ -1,4 +1,5 @@
-// Many small fits in one call: each on one core, as many at a time as there are threads.
+// Many small fits in one call: each on one core, as many at a time as there are threads; those on a device launch their
+// kernels together, 64 at a time or as many as there are threads.
 #pragma once
 #include <exception>
 #include <functional>

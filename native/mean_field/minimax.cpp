@@ -95,7 +95,7 @@ Side side_of(const std::vector<double>& sample, const Psi& psi, double curvature
   const std::vector<float> points(sample.begin(), sample.end());
   const int64_t N = static_cast<int64_t>(points.size());
   const DensityEstimate density =
-      nearest_neighbour_density({points.data(), N, 1}, static_cast<int>(std::min<int64_t>(10, N - 1)), N, pool, cancel);
+      nearest_neighbour_density({points.data(), N, 1}, static_cast<int>(std::min<int64_t>(10, N - 1)), N, {pool, cancel});
   std::vector<double> divergence, joint;
   for (size_t i = 0; i < density.at.size(); ++i) {
     const double t = sample[static_cast<size_t>(density.at[i])];

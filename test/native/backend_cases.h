@@ -115,16 +115,20 @@ struct Opened {
     REQUIRE(backend->update(network, matrix, s.rows(), s.omega.data(), &update, nullptr) == Status::Ok);
     return particles(s);
   }
+  static void weigh(void*, int64_t, int64_t count, const double* z, double* weights) {
+    for (int64_t i = 0; i < count; ++i) weights[i] = z[i] - 0.25;
+  }
+  void step(const Setting& s, const Update& update) {
+    REQUIRE(s.shape.neuron.outputs == 1);
+    const Weigh call{weigh, nullptr};
+    REQUIRE(backend->step(network, matrix, s.rows(), &call, &update, nullptr) == Status::Ok);
+  }
   /// One step in one call, or in three; the loss is the squared one against targets of 1/4.
   std::vector<float> stepped(const Setting& s, const Update& update, bool whole) {
-    const auto weigh = [](void*, int64_t, int64_t count, const double* z, double* weights) {
-      for (int64_t i = 0; i < count; ++i) weights[i] = z[i] - 0.25;
-    };
-    REQUIRE(s.shape.neuron.outputs == 1);
     if (whole) {
-      const Weigh call{weigh, nullptr};
-      REQUIRE(backend->step(network, matrix, s.rows(), &call, &update, nullptr) == Status::Ok);
+      step(s, update);
     } else {
+      REQUIRE(s.shape.neuron.outputs == 1);
       std::vector<double> z = outputs(s), weights(z.size());
       weigh(nullptr, 0, s.count, z.data(), weights.data());
       REQUIRE(backend->update(network, matrix, s.rows(), weights.data(), &update, nullptr) == Status::Ok);

@@ -2,11 +2,12 @@
 // sizes that fill no tile. Beside the numbers, no block may race in shared memory or read what nobody wrote.
 #include "native/kernels/cuda/table.inl"
 #include "test/native/backend_cases.h"
+#include "test/native/emulated.h"
 
 using namespace meanfield;
 using namespace meanfield::backend_cases;
 
-namespace {
+namespace meanfield {
 
 const Backend* emulated() {
   static const Backend backend = cuda::table_of("emulated");
@@ -20,6 +21,10 @@ void require_no_faults() {
   faults.clear();
   REQUIRE(none);
 }
+
+}  // namespace meanfield
+
+namespace {
 
 struct Way {
   Precision precision;

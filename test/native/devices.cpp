@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "native/core/errors.h"
+#include "native/kernels/cuda/failures.h"
 
 using namespace meanfield;
 
@@ -37,4 +38,25 @@ TEST_CASE("devices: a number beyond the last device is an error of the device") 
     CHECK(error.code() == ErrorCode::Device);
     CHECK(std::string(error.what()).find("cuda:63") != std::string::npos);
   }
+}
+
+TEST_CASE("devices: every failure of the runtime has a status and a remedy") {
+  const auto failure = [](const char* name) { return cuda::failure_of(name, "in words", "copying to the GPU", 13000); };
+  const auto says = [&](const char* name, const char* seen, const char* remedy) {
+    const std::string message = failure(name).message;
+    CHECK(message.find(seen) == 0);
+    CHECK(message.find(std::string(name) + " (in words) while copying to the GPU.") != std::string::npos);
+    CHECK(message.find(remedy) != std::string::npos);
+  };
+  CHECK(failure("cudaErrorMemoryAllocation").status == Status::OutOfMemory);
+  CHECK(failure("cudaErrorInsufficientDriver").status == Status::DeviceFailure);
+  says("cudaErrorMemoryAllocation", "the GPU is out of memory", "Use fewer particles or rows");
+  says("cudaErrorInsufficientDriver", "the NVIDIA driver is too old", "Install a driver for CUDA 13");
+  says("cudaErrorNoDevice", "no CUDA device is visible", "CUDA_VISIBLE_DEVICES");
+  says("cudaErrorNoKernelImageForDevice", "this build has no kernels", "MEANFIELD_CUDA_ARCHITECTURES");
+  says("cudaErrorUnsupportedPtxVersion", "this build has no kernels", "newer driver");
+  says("cudaErrorDevicesUnavailable", "the GPU is taken", "choose another device");
+  says("cudaErrorInitializationError", "CUDA cannot be used in this process", "forked");
+  for (const char* lost : {"cudaErrorECCUncorrectable", "cudaErrorIllegalAddress", "cudaErrorUnknown", "cudaError"})
+    says(lost, "the GPU failed", "resume from the last checkpoint");
 }

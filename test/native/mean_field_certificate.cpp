@@ -37,7 +37,7 @@ TEST_CASE("neighbours: the k-d tree and brute force find what sorting finds") {
     std::vector<int64_t> self;
     for (int64_t r = 0; r < M; ++r) self.push_back(r);
     const Points all{points.data(), M, p};
-    const std::vector<double> found = log_neighbour_distances(all, all, self, static_cast<int>(k), pool, nullptr);
+    const std::vector<double> found = log_neighbour_distances(all, all, self, static_cast<int>(k), {pool});
     for (int64_t r = 0; r < M; ++r) {
       std::vector<double> squares;
       for (int64_t s = 0; s < M; ++s) {
@@ -56,7 +56,7 @@ TEST_CASE("entropy by nearest neighbours: standard normals, within the stated bi
   const int64_t M = 2000;
   for (int64_t p : {1, 2, 5, 10}) {
     const std::vector<float> points = normals(M, p, 17);
-    const EntropyEstimate estimate = nearest_neighbour_entropy(points.data(), M, p, 10, M, pool, nullptr);
+    const EntropyEstimate estimate = nearest_neighbour_entropy(points.data(), M, p, 10, M, {pool});
     // The density's logarithm has variance p/2.
     const double allowed = 5 * std::sqrt(static_cast<double>(p) / 2 / M) + nearest_neighbour_bias(p);
     CHECK(std::fabs(estimate.entropy - normal_entropy(static_cast<double>(p), 1)) < allowed);
@@ -64,7 +64,7 @@ TEST_CASE("entropy by nearest neighbours: standard normals, within the stated bi
   }
   std::vector<float> points = normals(M, 3, 17);
   for (int copy = 1; copy <= 12; ++copy) std::copy(points.begin(), points.begin() + 3, points.begin() + 3 * 100 * copy);
-  CHECK(nearest_neighbour_entropy(points.data(), M, 3, 10, M, pool, nullptr).duplicates == 13);
+  CHECK(nearest_neighbour_entropy(points.data(), M, 3, 10, M, {pool}).duplicates == 13);
 }
 
 TEST_CASE("density of a Gaussian mixture: one centre, and two centres by hand") {
@@ -72,8 +72,8 @@ TEST_CASE("density of a Gaussian mixture: one centre, and two centres by hand") 
   const std::vector<float> centres = {0, 0, 3, 1}, at = {1, 2};
   const double v = 0.7, near = std::exp(-5 / (2 * v)), far = std::exp(-5 / (2 * v));  // both are at distance √5
   const double expected = std::log((near + far) / 2 / (2 * kPi * v));
-  CHECK(mixture_log_density({centres.data(), 2, 2}, v, {at.data(), 1, 2}, pool, nullptr)[0] == doctest::Approx(expected));
-  CHECK(mixture_log_density({centres.data(), 1, 2}, v, {at.data(), 1, 2}, pool, nullptr)[0] ==
+  CHECK(mixture_log_density({centres.data(), 2, 2}, v, {at.data(), 1, 2}, {pool})[0] == doctest::Approx(expected));
+  CHECK(mixture_log_density({centres.data(), 1, 2}, v, {at.data(), 1, 2}, {pool})[0] ==
         doctest::Approx(std::log(near / (2 * kPi * v))));
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("two samples: the divergence of two Gaussians") {
   const int64_t M = 4000, p = 2;
   const std::vector<float> q = normals(M, p, 1), other = normals(M, p, 2, 0.5, 1.3);
   const double v = 1.3 * 1.3, exact = 0.5 * static_cast<double>(p) * ((1 + 0.25) / v - 1 + std::log(v));
-  const Mean mean = mean_of(two_sample_divergences({q.data(), M, p}, {other.data(), M, p}, 10, M, pool, nullptr));
+  const Mean mean = mean_of(two_sample_divergences({q.data(), M, p}, {other.data(), M, p}, 10, M, {pool}));
   // Terms share neighbours: twice the error of independent ones is allowed for, five times over.
   CHECK(std::fabs(mean.value - exact) < 10 * mean.standardError + 0.01);
 }

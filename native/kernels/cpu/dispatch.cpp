@@ -122,7 +122,13 @@ const Backend* backend() {
         return guarded([&] { return of(network).energies(matrix, rows, weights, cancel, energies); });
       },
       [](void* network, double* sum) { return guarded([&] { return *sum = of(network).sum_squares(), Status::Ok; }); },
-      nullptr,
+      nullptr,  // message
+      nullptr,  // neighbours
+      nullptr,  // mixture
+      nullptr,  // gang_open
+      nullptr,  // gang_close
+      nullptr,  // gang_join
+      nullptr,  // gang_leave
   };
   return &table;
 }

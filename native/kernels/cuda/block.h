@@ -50,8 +50,9 @@ class PerThread {
 
 class Block {
  public:
-  MEANFIELD_DEVICE int64_t x() const { return blockIdx.x; }
-  MEANFIELD_DEVICE int64_t y() const { return blockIdx.y; }
+  MEANFIELD_DEVICE Block(int64_t x, int64_t y) : x_(x), y_(y) {}
+  MEANFIELD_DEVICE int64_t x() const { return x_; }
+  MEANFIELD_DEVICE int64_t y() const { return y_; }
   /// Once a kernel.
   template <int kWords>
   MEANFIELD_DEVICE Shared shared() {
@@ -75,6 +76,9 @@ class Block {
   MEANFIELD_DEVICE void lanes(int, F&& f) {
     f(static_cast<int>(threadIdx.x));
   }
+
+ private:
+  int64_t x_, y_;
 };
 
 }  // namespace cuda
@@ -91,3 +95,29 @@ class Block {
 #include "native/kernels/cuda/emulated_block.h"
 
 #endif
+
+namespace meanfield {
+namespace cuda {
+
+/// A kernel among many in one launch: its blocks are those from `first` on, x of them in a row.
+template <class Kernel>
+struct Entry {
+  int64_t first, x;
+  Kernel kernel;
+};
+/// The entry that a block belongs to; `first` ascends.
+template <class Kernel>
+MEANFIELD_DEVICE const Entry<Kernel>& entry_of(const Entry<Kernel>* entries, int count, int64_t block) {
+  int low = 0, high = count;
+  while (high - low > 1) {
+    const int middle = (low + high) / 2;
+    if (entries[middle].first <= block)
+      low = middle;
+    else
+      high = middle;
+  }
+  return entries[low];
+}
+
+}  // namespace cuda
+}  // namespace meanfield

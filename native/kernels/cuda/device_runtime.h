@@ -7,58 +7,33 @@
 #include <thread>
 
 #include "native/kernels/cuda/block.h"
-#include "native/kernels/cuda/runtime.h"
+#include "native/kernels/cuda/failures.h"
 
 namespace meanfield {
 namespace cuda {
 
 template <class Kernel>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kBlocks) run_kernel(const __grid_constant__ Kernel kernel) {
-  Block block;
+  Block block(blockIdx.x, blockIdx.y);
   kernel(block);
 }
-
-inline Failure failure_of(cudaError_t error, const std::string& doing) {
-  const std::string seen = std::string(cudaGetErrorName(error)) + " (" + cudaGetErrorString(error) + ") while " + doing;
-  switch (error) {
-    case cudaErrorMemoryAllocation:
-      return {Status::OutOfMemory, "the GPU is out of memory: " + seen +
-                                       ". Use fewer particles or rows, end other processes on it ('nvidia-smi' lists "
-                                       "them), or use device 'cpu'."};
-    case cudaErrorInsufficientDriver:
-    case cudaErrorSystemDriverMismatch:
-    case cudaErrorCompatNotSupportedOnDevice:
-      return {Status::DeviceFailure, "the NVIDIA driver is too old: " + seen + ". Install a driver for CUDA " +
-                                         std::to_string(CUDART_VERSION / 1000) + " or newer, or use device 'cpu'."};
-    case cudaErrorNoDevice:
-      return {Status::DeviceFailure, "no CUDA device is visible: " + seen +
-                                         ". Check 'nvidia-smi' and CUDA_VISIBLE_DEVICES, or use device 'cpu'."};
-    case cudaErrorNoKernelImageForDevice:
-    case cudaErrorInvalidKernelImage:
-    case cudaErrorUnsupportedPtxVersion:
-      return {Status::DeviceFailure,
-              "this build has no kernels for the GPU: " + seen +
-                  ". Supported are compute capabilities from 7.5 on; rebuild with its number in "
-                  "MEANFIELD_CUDA_ARCHITECTURES, install a newer driver, or use device 'cpu'."};
-    case cudaErrorDevicesUnavailable:
-      return {Status::DeviceFailure, "the GPU is taken by another process in exclusive mode: " + seen +
-                                         ". End that process, choose another device, or use device 'cpu'."};
-    default:
-      return {Status::DeviceFailure, "the GPU failed: " + seen +
-                                         ". The context is lost: start a new process, resume from the last "
-                                         "checkpoint, and look into 'nvidia-smi' and 'dmesg' for hardware errors."};
-  }
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kBlocks) run_kernels(const Entry<Kernel>* entries, int count) {
+  const Entry<Kernel>& entry = entry_of(entries, count, blockIdx.x);
+  const int64_t at = blockIdx.x - entry.first;
+  Block block(at % entry.x, at / entry.x);
+  entry.kernel(block);
 }
 
 inline void check(cudaError_t error, const char* doing) {
   if (error == cudaSuccess) return;
   cudaGetLastError();  // not sticky ones must not be seen again by the next call
-  throw failure_of(error, doing);
+  throw failure_of(cudaGetErrorName(error), cudaGetErrorString(error), doing, CUDART_VERSION);
 }
 
-class Device {
+class RawDevice {
  public:
-  explicit Device(int index) : Device(index, nullptr) {  // complete from here on: a failure below undoes what was done
+  explicit RawDevice(int index) : RawDevice(index, nullptr) {  // complete from here on: a failure below undoes what was done
     use();
     check(cudaDeviceGetAttribute(&cache_, cudaDevAttrL2CacheSize, index), "asking for the cache size");
     int major = 0, minor = 0;
@@ -73,7 +48,7 @@ class Device {
     const int flags[2] = {0, 1};
     copy_in(stop_, sizeof flags, flags, sizeof flags, sizeof flags, 1);
   }
-  ~Device() {
+  ~RawDevice() {
     cudaSetDevice(index_);
     if (stop_) cudaFree(stop_);
     for (cudaEvent_t event : events_)
@@ -82,8 +57,8 @@ class Device {
     if (stream_) cudaStreamDestroy(stream_);
     cudaGetLastError();
   }
-  Device(const Device&) = delete;
-  Device& operator=(const Device&) = delete;
+  RawDevice(const RawDevice&) = delete;
+  RawDevice& operator=(const RawDevice&) = delete;
 
   /// Makes it the calling thread's device; first in every call of the table.
   void use() const { check(cudaSetDevice(index_), "choosing the device"); }
@@ -121,6 +96,13 @@ class Device {
     check(cudaGetLastError(), "starting a kernel");
   }
 
+  /// One launch for `count` kernels of a kind, `blocks` blocks altogether; `entries` in device memory.
+  template <class Kernel>
+  void launch_many(const Entry<Kernel>* entries, int count, int64_t blocks) {
+    run_kernels<Kernel><<<static_cast<unsigned>(blocks), Kernel::kThreads, 0, stream_>>>(entries, count);
+    check(cudaGetLastError(), "starting a kernel");
+  }
+
   /// Waits for everything asked for so far. False when `cancel` was raised meanwhile.
   bool wait(const CancelToken* cancel) {
     check(cudaEventRecord(events_[0], stream_), "recording an event");
@@ -141,7 +123,7 @@ class Device {
   }
 
  private:
-  Device(int index, std::nullptr_t) : index_(index) {}
+  RawDevice(int index, std::nullptr_t) : index_(index) {}
   void copy(void* to, size_t toPitch, const void* from, size_t fromPitch, size_t width, int64_t rows,
             cudaMemcpyKind kind, const char* doing) {
     if (width == 0 || rows == 0) return;

@@ -1,17 +1,24 @@
 // The host in the place of a device: memory is the host's, a launch is a loop over the blocks, everything is done at once.
 #pragma once
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
 #include "native/kernels/cuda/block.h"
-#include "native/kernels/cuda/runtime.h"
+#include "native/kernels/cuda/failures.h"
 
 namespace meanfield {
 namespace cuda {
 
-class Device {
+/// Launches so far, of all threads.
+inline std::atomic<int64_t>& emulated_launches() {
+  static std::atomic<int64_t> launches{0};
+  return launches;
+}
+
+class RawDevice {
  public:
-  explicit Device(int) {}
+  explicit RawDevice(int) {}
 
   void use() const {}
 
@@ -37,11 +44,21 @@ class Device {
   }
   template <class Kernel>
   void launch(const Kernel& kernel, int64_t x, int64_t y = 1) {
+    ++emulated_launches();
     for (int64_t j = 0; j < y; ++j)
       for (int64_t i = 0; i < x; ++i) {
         Block block(i, j, Kernel::kThreads);
         kernel(block);
       }
+  }
+  template <class Kernel>
+  void launch_many(const Entry<Kernel>* entries, int count, int64_t blocks) {
+    ++emulated_launches();
+    for (int64_t i = 0; i < blocks; ++i) {
+      const Entry<Kernel>& entry = entry_of(entries, count, i);
+      Block block((i - entry.first) % entry.x, (i - entry.first) / entry.x, Kernel::kThreads);
+      entry.kernel(block);
+    }
   }
   bool wait(const CancelToken* cancel) {
     if (cancel && cancel->cancelled()) stop_ = 1;

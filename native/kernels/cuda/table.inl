@@ -2,6 +2,7 @@
 #include <new>
 
 #include "native/kernels/cuda/cuda_network.inl"
+#include "native/kernels/cuda/points.inl"
 
 namespace meanfield {
 namespace cuda {
@@ -35,7 +36,6 @@ Status with(void* network, F&& f) {
     return f(net);
   });
 }
-
 
 Backend table_of(const char* isa) {
   Backend table{};
@@ -81,6 +81,20 @@ Backend table_of(const char* isa) {
     return with(network, [&](CudaNetwork& net) { return *sum = net.sum_squares(), Status::Ok; });
   };
   table.message = [] { return last_message().c_str(); };
+  table.neighbours = [](int32_t device, Points points, Points queries, const int64_t* self, int32_t k,
+                        const CancelToken* cancel, double* squares) {
+    return guarded([&] { return over_points(device, points, queries, self, NearestFold{k}, cancel, squares); });
+  };
+  table.mixture = [](int32_t device, Points centres, double variance, Points queries, const CancelToken* cancel, double* logs) {
+    const MixtureFold fold{static_cast<float>(0.5 / variance)};
+    return guarded([&] { return over_points(device, centres, queries, nullptr, fold, cancel, logs); });
+  };
+  table.gang_open = [](int32_t device, int32_t members, void** gang) {
+    return guarded([&] { return *gang = new Gang(device, members), Status::Ok; });
+  };
+  table.gang_close = [](void* gang) { delete static_cast<Gang*>(gang); };
+  table.gang_join = [](void* gang) { static_cast<Gang*>(gang)->join(); };
+  table.gang_leave = [](void* gang) { static_cast<Gang*>(gang)->leave(); };
   return table;
 }
 

@@ -17,6 +17,7 @@ constexpr int kSigmaStride = kTile + 8;
 /// z_i = Σ_r c_r σ(s_ir) over a split of the particles, one output. Block (tile of rows, split).
 template <class P>
 struct OutputsOfOne {
+  static constexpr bool kAlone = true;
   static constexpr int kThreads = P::kThreads, kBlocks = P::kBlocks;
   Operand particles, rows;
   int64_t inputs;
@@ -83,6 +84,7 @@ struct OutputsOfOne {
 /// (row, outputs).
 template <class P>
 struct OutputsOfMany {
+  static constexpr bool kAlone = true;
   static constexpr int kThreads = P::kThreads, kBlocks = P::kBlocks;
   static constexpr int kChunk = 32, kOwned = kOutputsAtOnce * kTile / P::kThreads;
   Operand particles, rows;
@@ -192,6 +194,7 @@ struct FoldOutputs {
 /// particles, tile of rows).
 template <class P, bool kDelta, bool kMoments>
 struct SlabTile {
+  static constexpr bool kAlone = true;
   static constexpr int kThreads = P::kThreads, kBlocks = P::kBlocks;
   Operand particles, rows;  // of the slab
   int64_t inputs;
@@ -275,6 +278,7 @@ struct SlabTile {
 /// G += Δᵀ X of a slab, in double between slabs. Block (tile of particles, tile of inputs).
 template <class P>
 struct SlabDrift {
+  static constexpr bool kAlone = true;
   static constexpr int kThreads = P::kThreads, kBlocks = P::kBlocks;
   Operand delta;  // particles × kSlabRows
   Operand rows;   // of the slab
