@@ -43,7 +43,7 @@ function meanFieldCommand(): Command {
       'standard',
     )
     .option('--no-scale-targets', 'Leave regression targets in their own units for training.')
-    .option('--device <name>', 'auto, cpu, cuda or cuda:N.', 'auto')
+    .option('--device <name>', 'auto, cpu, cuda, cuda:N, or cuda:N,N for several.', 'auto')
     .option('--precision <name>', 'Of the products on a CUDA device: float32, tf32 or bf16.', 'float32')
     .option('--out <file>', 'Save the fitted network here (safetensors).')
     .option('--checkpoint <file>', 'Write checkpoints here; after Ctrl-C the run can go on from it.')

@@ -93,7 +93,7 @@ export interface NativeCudaReport {
   reason: string
 }
 
-export type Backend = 'cpu' | 'reference' | `cuda:${number}`
+export type Backend = 'cpu' | 'reference' | `cuda:${string}`
 
 /** Of the products on a CUDA device; accumulation is in float32 or better. */
 export type Precision = 'float32' | 'tf32' | 'bf16'

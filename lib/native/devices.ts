@@ -3,11 +3,14 @@ import type { NativeCudaReport, Precision } from './binding'
 import { DeviceError, InvalidOptionError } from './errors'
 import { binding } from './load'
 
-/** `auto` takes a GPU where there is one that can be used; `cuda` (the first) and `cuda:1` insist on it. */
-export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
+/**
+ * `auto` takes a GPU where there is one that can be used; `cuda` (the first) and `cuda:1` insist on it, `cuda:0,1` on several,
+ * which share the particles.
+ */
+export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${string}`
 
 export interface ChosenDevice {
-  name: 'cpu' | `cuda:${number}`
+  name: 'cpu' | `cuda:${string}`
   /** Why `auto` did not take a GPU. */
   reason?: string
 }
@@ -21,21 +24,27 @@ export const cudaDevices = (): NativeCudaReport => binding().cudaDevices()
  */
 export function chooseDevice(device: Device = 'auto', look: () => NativeCudaReport = cudaDevices): ChosenDevice {
   if (device === 'cpu') return { name: 'cpu' }
-  if (device !== 'auto' && !/^cuda(:\d{1,3})?$/.test(device))
-    throw new InvalidOptionError(`device is '${device}'; expected 'auto', 'cpu', 'cuda' or 'cuda:N'.`)
+  const numbers = device.startsWith('cuda:') ? device.slice(5).split(',') : ['0']
+  if (device !== 'auto' && !(/^cuda(:|$)/.test(device) && numbers.every((number) => /^\d{1,2}$/.test(number))))
+    throw new InvalidOptionError(`device is '${device}'; expected 'auto', 'cpu', 'cuda', 'cuda:N' or 'cuda:N,N'.`)
   const { devices, reason } = look()
   if (device === 'auto') {
     const first = devices.findIndex(({ trouble }) => trouble === '')
     return first < 0 ? { name: 'cpu', reason } : { name: `cuda:${first}` }
   }
+  const wanted = numbers.map(Number)
+  if (new Set(wanted).size < wanted.length)
+    throw new InvalidOptionError(`device is '${device}', which names a device twice; name each once.`)
   const remedy = "Use device 'cpu' or 'auto', or see 'meanfield doctor'."
-  const number = Number(device.split(':')[1] ?? 0)
-  const chosen = devices[number]
-  if (chosen?.trouble === '') return { name: `cuda:${number}` }
-  if (devices.length === 0 || chosen)
-    throw new DeviceError(`device is '${device}', but ${chosen?.trouble ?? reason} ${remedy}`)
-  const count = devices.length === 1 ? 'there is 1 CUDA device' : `there are ${devices.length} CUDA devices`
-  throw new DeviceError(`device is '${device}', but ${count}, numbered from 0. ${remedy}`)
+  for (const number of wanted) {
+    const chosen = devices[number]
+    if (chosen?.trouble === '') continue
+    if (devices.length === 0 || chosen)
+      throw new DeviceError(`device is '${device}', but ${chosen?.trouble ?? reason} ${remedy}`)
+    const count = devices.length === 1 ? 'there is 1 CUDA device' : `there are ${devices.length} CUDA devices`
+    throw new DeviceError(`device is '${device}', but ${count}, numbered from 0. ${remedy}`)
+  }
+  return { name: `cuda:${wanted.join(',')}` }
 }
 
 /**

@@ -2,11 +2,13 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 
 #include "native/core/errors.h"
 #include "native/kernels/cuda/library.h"
+#include "native/kernels/sharded.h"
 
 namespace meanfield {
 
@@ -116,15 +118,28 @@ double cuda_peak(int device, Precision precision) {
   return opened.library ? opened.library->peak(device, precision) : 0;
 }
 
-int cuda_device_number(const std::string& name) {
-  if (name == "cuda") return 0;
-  if (name.rfind("cuda:", 0) != 0 || name.size() < 6 || name.size() > 8) return -1;
-  int number = 0;
-  for (char digit : name.substr(5)) {
-    if (digit < '0' || digit > '9') return -1;
-    number = 10 * number + (digit - '0');
+uint64_t cuda_device_set(const std::string& name) {
+  if (name == "cuda") return 1;
+  if (name.rfind("cuda:", 0) != 0) return 0;
+  uint64_t devices = 0;
+  int number = -1;
+  for (char c : name.substr(5) + ",") {
+    if (c >= '0' && c <= '9') {
+      number = 10 * std::max(number, 0) + (c - '0');
+      if (number > 63) return 0;
+    } else {
+      if (c != ',' || number < 0 || (devices >> number & 1)) return 0;
+      devices |= uint64_t{1} << number;
+      number = -1;
+    }
   }
-  return number;
+  return devices;
+}
+
+const Backend* sharded_cuda_backend(uint64_t devices) {
+  for (int device = 0; device < 64; ++device)
+    if (devices >> device & 1) cuda_backend(device);
+  return Sharded<cuda_backend>::backend();
 }
 
 }  // namespace meanfield

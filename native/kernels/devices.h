@@ -35,7 +35,10 @@ const Backend* cuda_backend(int device);
 /// Operations a second of a device's multiply-adds of this precision in registers; 0 where it has none or cannot be used.
 double cuda_peak(int device, Precision precision);
 
-/// The number in "cuda" (0) or "cuda:N"; −1 for any other text.
-int cuda_device_number(const std::string& name);
+/// Bit N for "cuda" (N = 0) and "cuda:N", several for "cuda:0,2"; 0 for any other text, and where a number comes twice or is
+/// above 63.
+uint64_t cuda_device_set(const std::string& name);
+/// The backend over several devices (sharded.h). Throws as cuda_backend does, for the first that cannot be used.
+const Backend* sharded_cuda_backend(uint64_t devices);
 
 }  // namespace meanfield

@@ -34,6 +34,8 @@ struct NetworkShape {
   int32_t threads;  // >= 1; a device has its own
   Precision precision = Precision::Float32;  // others on a device only
   int32_t device = 0;                        // number of the device, where the backend has several
+  uint64_t devices = 0;       // a sharded backend: bit i for device i
+  int64_t firstParticle = 0;  // a shard on a device: the number of its first particle among all, which decides sign and noise
   /// p: inputs of the weights, then the tail of the second layer.
   int64_t parameters() const { return inputs + neuron.tail(); }
 };

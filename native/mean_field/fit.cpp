@@ -21,9 +21,11 @@ struct Machine {
   const Backend* backend;
   int device;
   Precision precision;
+  uint64_t devices = 0;  // more than one: sharded over these
 
   NetworkShape place(NetworkShape shape) const {
     shape.device = device;
+    shape.devices = devices;
     shape.precision = precision;
     return shape;
   }
@@ -34,15 +36,20 @@ Machine choose_machine(const std::string& backend, const std::string& isa, const
   while (chosen < 3 && precision != kPrecisionNames[chosen]) ++chosen;
   if (chosen == 3)
     throw Error(ErrorCode::InvalidOption, "precision is '" + precision + "'; expected 'float32', 'tf32' or 'bf16'.");
-  const int device = cuda_device_number(backend);
-  if (device >= 0) return {cuda_backend(device), device, static_cast<Precision>(chosen)};
+  if (const uint64_t devices = cuda_device_set(backend)) {
+    int first = 0;
+    while (!(devices >> first & 1)) ++first;
+    const Precision how = static_cast<Precision>(chosen);
+    if (devices >> first == 1) return {cuda_backend(first), first, how};
+    return {sharded_cuda_backend(devices), first, how, devices};
+  }
   if (chosen != 0)
     throw Error(ErrorCode::InvalidOption, "precision is '" + precision + "', which only a CUDA device has; the backend is '" +
                                               backend + "'. Use precision 'float32'.");
   if (backend == "reference") return {reference_backend(), 0, Precision::Float32};
   if (backend != "cpu")
     throw Error(ErrorCode::InvalidOption,
-                "backend is '" + backend + "'; expected 'cpu', 'cuda', 'cuda:N' or 'reference'.");
+                "backend is '" + backend + "'; expected 'cpu', 'cuda', 'cuda:N', 'cuda:N,N' or 'reference'.");
   if (isa.empty()) return {cpu_backend(), 0, Precision::Float32};
   if (const Backend* found = cpu_backend(isa.c_str())) return {found, 0, Precision::Float32};
   std::string known;

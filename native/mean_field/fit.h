@@ -33,7 +33,7 @@ struct FitRequest {
   std::vector<int64_t> snapshots;
   std::string checkpoint;
   std::string resume;
-  std::string backend = "cpu";  // cpu, cuda, cuda:N, reference
+  std::string backend = "cpu";  // cpu, cuda, cuda:N, cuda:N,N…, reference
   std::string isa;
   std::string precision = "float32";  // of the products on a CUDA device: float32, tf32, bf16
 };
@@ -129,7 +129,7 @@ struct PredictRequest {
   int64_t particleCount = 0;  // numbers in `particles`, must be M·p
   OptionValues model;
   int threads = 0;  // 0: all that are available
-  std::string backend = "cpu";  // cpu, cuda, cuda:N, reference
+  std::string backend = "cpu";  // cpu, cuda, cuda:N, cuda:N,N…, reference
   std::string isa;
   std::string precision = "float32";  // of the products on a CUDA device: float32, tf32, bf16
 };

@@ -218,7 +218,7 @@ TEST_CASE("fit: bad requests are refused beforehand, in a sentence that names th
   CHECK(has(option([](FitRequest& r) { r.model[3].second = 1.0; }), "softmax with outputs = 1"));
   CHECK(has(option([](FitRequest& r) { r.model.push_back({"ridge", 0.0}); }), "use a ridge above 0 or 'auto'"));
   CHECK(has(option([](FitRequest& r) { r.snapshots = {3, 1}; }), "increasing"));
-  CHECK(has(option([](FitRequest& r) { r.backend = "gpu"; }), "backend is 'gpu'; expected 'cpu', 'cuda', 'cuda:N' or 'reference'"));
+  CHECK(has(option([](FitRequest& r) { r.backend = "gpu"; }), "backend is 'gpu'; expected 'cpu', 'cuda', 'cuda:N', 'cuda:N,N' or 'reference'"));
   CHECK(has(option([](FitRequest& r) { r.isa = "sse9"; }), "this machine runs '"));
   CHECK(has(badData([](FitRequest& r) { --r.train.targetCount; }), "hold 9 numbers; expected 10 for 10 rows"));
   CHECK(has(badData([](FitRequest& r) { r.train.features.rows = 0; }), "at least one row"));

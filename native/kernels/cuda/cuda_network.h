@@ -47,7 +47,7 @@ class CudaNetwork {
   int64_t k() const { return shape_.neuron.outputs; }
   int64_t weight_stride() const { return k() == 1 ? 1 : (k() + 3) / 4 * 4; }
   Particles particles(int64_t first, int64_t count) const {
-    return {weights_.data(), tails_.data(), first, count, stride_, shape_.inputs, shape_.neuron};
+    return {weights_.data(), tails_.data(), first, count, stride_, shape_.inputs, shape_.neuron, shape_.firstParticle};
   }
   Operand weights_of(const Particles& part) const { return {part.weights + part.first * stride_, stride_, nullptr, part.count}; }
   static Operand part_of(const Operand& rows, int64_t first, int64_t count) {

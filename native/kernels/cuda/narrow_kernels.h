@@ -177,7 +177,7 @@ struct NarrowDrift {
         MEANFIELD_UNROLL
         for (int j = 0; j < kK; ++j) {
           const float tail = j < tails ? theta.load_float((inputs + j) * kLanes + lane) : 0.0f;
-          mine.c[j] = j < k ? output_weight(neuron, particles.first + particle_of(thread), tail, j) : 0.0f;
+          mine.c[j] = j < k ? output_weight(neuron, particles.number(particle_of(thread)), tail, j) : 0.0f;
         }
         MEANFIELD_UNROLL
         for (int i = 0; i < 4 * kQuads; ++i) owned[thread].total[i] = 0;
@@ -287,7 +287,7 @@ struct NarrowDrift {
       for (int m = 0; m < kQuads; ++m) {
         const int quad = thread / kLanes + kWarps * m;
         if (4 * quad < particles.parameters())
-          normals[m] = normals4(motion.field, step, static_cast<uint32_t>(particles.first + r), static_cast<uint32_t>(quad));
+          normals[m] = normals4(motion.field, step, static_cast<uint32_t>(particles.number(r)), static_cast<uint32_t>(quad));
       }
     }
     each_owned(thread, [&](int i, int coordinate) {
@@ -296,7 +296,7 @@ struct NarrowDrift {
       double g = sums.total[i];
       if (coordinate >= particles.inputs)
         g = tail_gradient(neuron, value,
-                          neuron.secondLayer == SecondLayer::Bounded ? g : parity_moment(neuron, particles.first + r, omegaSum));
+                          neuron.secondLayer == SecondLayer::Bounded ? g : parity_moment(neuron, particles.number(r), omegaSum));
       if (gradient)
         gradient[r * particles.parameters() + coordinate] = static_cast<float>(g);
       else

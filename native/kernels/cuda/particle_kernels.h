@@ -11,7 +11,10 @@ struct Particles {
   float* tails;
   int64_t first, count, stride, inputs;
   Neuron neuron;
+  int64_t shard;  // number of the network's first particle, where it is one of several shards
 
+  /// The particle's number among all, which decides its sign and its noise.
+  MEANFIELD_DEVICE int64_t number(int64_t r) const { return shard + first + r; }
   MEANFIELD_DEVICE int64_t tail_width() const { return neuron.tail(); }
   MEANFIELD_DEVICE int64_t parameters() const { return inputs + neuron.tail(); }
   /// r counts from `first`, as everywhere below.
@@ -32,7 +35,7 @@ struct Drift {
     const int j = static_cast<int>(coordinate - particles.inputs);
     const double moment = neuron.secondLayer == SecondLayer::Bounded
                               ? moments[r * neuron.outputs + j]
-                              : parity_moment(neuron, particles.first + r, omegaSum);
+                              : parity_moment(neuron, particles.number(r), omegaSum);
     return tail_gradient(neuron, particles.tail(r)[j], moment);
   }
 };
@@ -50,7 +53,7 @@ struct Coefficients {
       if (r >= particles.count) return;
       const int j = static_cast<int>(at % stride);
       const float tail = j < particles.tail_width() ? particles.tail(r)[j] : 0.0f;
-      c[at] = j < particles.neuron.outputs ? output_weight(particles.neuron, particles.first + r, tail, j) : 0.0f;
+      c[at] = j < particles.neuron.outputs ? output_weight(particles.neuron, particles.number(r), tail, j) : 0.0f;
     });
   }
 };
@@ -92,7 +95,7 @@ struct Offsets {
     block.each([&](int thread) {
       sum[thread] = 0;
       for (int64_t r = thread; r < particles.count; r += kThreads)
-        sum[thread] += static_cast<double>(output_offset(particles.neuron, particles.first + r, *particles.tail(r), j));
+        sum[thread] += static_cast<double>(output_offset(particles.neuron, particles.number(r), *particles.tail(r), j));
     });
     sum_of_block(block, shared, sum);
     block.each([&](int thread) {
@@ -116,7 +119,7 @@ struct Move {
       if (r >= particles.count) return;
       Normals4 normals{};
       if (motion.noise != 0)
-        normals = normals4(motion.field, step, static_cast<uint32_t>(particles.first + r), static_cast<uint32_t>(quad));
+        normals = normals4(motion.field, step, static_cast<uint32_t>(particles.number(r)), static_cast<uint32_t>(quad));
       MEANFIELD_UNROLL
       for (int i = 0; i < 4; ++i) {
         const int64_t coordinate = 4 * quad + i;
@@ -162,9 +165,9 @@ struct Energies {
         const float tail = neuron.secondLayer == SecondLayer::Bounded ? particles.tail(r)[j]
                            : neuron.tail() > 0                        ? *particles.tail(r)
                                                                       : 0.0f;
-        sum += static_cast<double>(output_weight(neuron, particles.first + r, tail, j)) *
+        sum += static_cast<double>(output_weight(neuron, particles.number(r), tail, j)) *
                    drift.moments[r * neuron.outputs + j] +
-               static_cast<double>(output_offset(neuron, particles.first + r, tail, j)) * drift.omegaSum[j];
+               static_cast<double>(output_offset(neuron, particles.number(r), tail, j)) * drift.omegaSum[j];
       }
       energies[r] = sum;
     });

@@ -47,9 +47,21 @@ test('cuda and cuda:N insist', () => {
   expect(() => chooseDevice('cuda:0', report(device('it is lost.'), device()))).toThrow('it is lost.')
 })
 
-test.each(['gpu', 'cuda:', 'cuda:-1', 'cuda:x', 'CUDA', ''])('%p is no device', (name) => {
-  expect(() => chooseDevice(name as 'auto', report(device()))).toThrow(InvalidOptionError)
+test('several devices are each insisted on', () => {
+  expect(chooseDevice('cuda:0,1', report(device(), device()))).toEqual({ name: 'cuda:0,1' })
+  expect(() => chooseDevice('cuda:0,2', report(device(), device()))).toThrow(
+    'there are 2 CUDA devices, numbered from 0',
+  )
+  expect(() => chooseDevice('cuda:0,1', report(device(), device('it is lost.')))).toThrow('it is lost.')
+  expect(() => chooseDevice('cuda:1,01', report(device(), device()))).toThrow('names a device twice')
 })
+
+test.each(['gpu', 'cuda:', 'cuda:-1', 'cuda:x', 'cuda:0,', 'cuda:0,,1', 'cudax:0', 'CUDA', ''])(
+  '%p is no device',
+  (name) => {
+    expect(() => chooseDevice(name as 'auto', report(device()))).toThrow(InvalidOptionError)
+  },
+)
 
 test('precision is float32 where auto took the CPU; unknown names are refused there too', () => {
   expect(choosePrecision({ name: 'cuda:0' })).toBe('float32')
