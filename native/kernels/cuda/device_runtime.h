@@ -22,7 +22,8 @@ __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kBlocks) run_kernels
   const Entry<Kernel>& entry = entry_of(entries, count, blockIdx.x);
   const int64_t at = blockIdx.x - entry.first;
   Block block(at % entry.x, at / entry.x);
-  entry.kernel(block);
+  const Kernel kernel = entry.kernel;  // in registers: what it stores could change the entry for all the compiler knows
+  kernel(block);
 }
 
 inline void check(cudaError_t error, const char* doing) {
