@@ -1,4 +1,4 @@
-// docs/guide.md and the examples of every --help, run as they stand.
+// docs/guide.md, docs/data.md and the examples of every --help, run as they stand.
 import { spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
@@ -35,15 +35,16 @@ function shell(script: string) {
   return { status, stdout, stderr }
 }
 
-const blocks = [...readFileSync(join(root, 'docs', 'guide.md'), 'utf8').matchAll(/```(sh|js)\n([\s\S]*?)```/g)]
-test.each(blocks.map(([, language, text], i) => [i + 1, language, text] as const))(
-  'block %i of the guide',
-  (_, language, text) => {
-    if (language === 'js') writeFileSync(join(folder, 'guide.js'), text as string)
-    const { status, stderr } = shell(language === 'js' ? 'node guide.js' : (text as string))
-    expect({ status, stderr }).toMatchObject({ status: 0 })
-  },
+const blocks = ['guide', 'data'].flatMap((page) =>
+  [...readFileSync(join(root, 'docs', `${page}.md`), 'utf8').matchAll(/```(sh|js)\n([\s\S]*?)```/g)].map(
+    ([, language, text], i) => ({ place: `${page}, block ${i + 1}`, language, text: text as string }),
+  ),
 )
+test.each(blocks)('$place', ({ language, text }) => {
+  if (language === 'js') writeFileSync(join(folder, 'block.js'), text)
+  const { status, stderr } = shell(language === 'js' ? 'node block.js' : text)
+  expect({ status, stderr }).toMatchObject({ status: 0 })
+})
 
 test('the guide leaves what it promises', () => {
   expect(readFileSync(join(folder, 'table.tex'), 'utf8')).toContain('\\begin{tabular}')
