@@ -33,19 +33,21 @@ Example:
 }
 
 async function predict(model: string, options: PredictFlags): Promise<void> {
-  const { MeanFieldNetwork } = await import('../models')
+  const { LinearModel, MeanFieldNetwork } = await import('../models')
+  const { readModel } = await import('../models/saved-model')
   const { classIndices } = await import('../models/scores')
   const { readFeatures } = await import('../data')
   const { out, json } = options
   if (out !== undefined) await requireFilePlace(out, '--out')
-  const net = await MeanFieldNetwork.load(model)
+  const saved = await readModel(model)
+  const net = saved.model === 'linear' ? LinearModel.fromSaved(model, saved) : MeanFieldNetwork.fromSaved(model, saved)
   const { classes } = net
   const columns = net.encoding ? { encoding: net.encoding } : { features: net.featureNames }
   const rows = await readFeatures(options.data, { ...csvOptions(options), ...columns })
   const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
   const outputs = await net.predict(rows, { signal: interrupt.signal }).finally(interrupt.release)
   const k = outputs.length / rows.rows
-  const labels = classes && Array.from(classIndices(outputs, k), (index) => classes[index] as string)
+  const labels = classes && Array.from(classIndices(Float32Array.from(outputs), k), (index) => classes[index] as string)
   const names = k === 1 ? ['output'] : Array.from({ length: k }, (_, j) => `output ${classes?.[j] ?? j}`)
   const row = (i: number) => Array.from(outputs.subarray(i * k, (i + 1) * k))
   if (json && out === undefined) {

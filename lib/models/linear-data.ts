@@ -1,5 +1,13 @@
 /** What a fit of a linear model makes of its data: targets as the core wants them, classes, scaler, weights. */
-import { applyScaler, Dataset, fitScaler, type LibsvmRows, type LinearRows, type ScalerKind } from '../data'
+import {
+  applyScaler,
+  Dataset,
+  type FeatureMatrix,
+  fitScaler,
+  type LibsvmRows,
+  type LinearRows,
+  type ScalerKind,
+} from '../data'
 import type { LinearOptions } from '../generated/catalogue'
 import { InvalidDataError, InvalidOptionError, type NativeLinearData } from '../native'
 import { listed, type Preparation } from './preparation'
@@ -93,15 +101,25 @@ function chooseLoss(asked: Loss | 'auto', classes: number | undefined): Loss {
   return asked
 }
 
-export function rowsFor(data: LinearData, { scaler, featureNames }: Preparation): NativeLinearData {
+/** Rows as the core reads them, scaled as the training data were. */
+export function rowsFor(data: LinearData | FeatureMatrix, { scaler, featureNames }: Preparation): NativeLinearData {
   const columns = featureNames.length
   if (data.columns !== columns)
     throw new InvalidDataError(
       `the features have ${data.columns} columns; the model was fitted on ${columns}. Pass the same columns.`,
     )
-  if (!(data instanceof Dataset)) return 'handle' in data ? { handle: data.handle } : data
-  const values = scaler.kind === 'none' && !scaler.fill ? data.features : applyScaler(scaler, data.features, columns)
-  return { values, rows: data.rows, columns }
+  const asTheyAre = scaler.kind === 'none' && !scaler.fill
+  const scaled = <T extends Float32Array | Float64Array>(values: T) =>
+    asTheyAre ? values : (applyScaler(scaler, values, columns) as T)
+  if ('features' in data) return { values: scaled(data.features), rows: data.rows, columns }
+  if ('handle' in data || data.columnIndices) {
+    if (!asTheyAre)
+      throw new InvalidDataError(
+        `the model was fitted on scaled columns (${scaler.kind}), and sparse rows are not scaled; pass a Dataset or dense rows.`,
+      )
+    return 'handle' in data ? { handle: data.handle } : data
+  }
+  return { ...data, values: scaled(data.values) }
 }
 
 export function weighted(

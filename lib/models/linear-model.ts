@@ -1,5 +1,5 @@
 /** Linear models: convex finite sums, solved with a duality gap as proof. */
-import { Dataset, type Encoding, type ScalerKind } from '../data'
+import { Dataset, type Encoding, type FeatureMatrix, type ScalerKind } from '../data'
 import {
   type LinearAlgorithm,
   type LinearOptions,
@@ -184,7 +184,7 @@ export class LinearModel {
   }
 
   /** Margins X w + b, n × k row-major; for squared and Huber the prediction, for Poisson the logarithm of its mean. */
-  async predict(data: LinearData, { signal }: { signal?: AbortSignal } = {}): Promise<Float64Array> {
+  async predict(data: LinearData | FeatureMatrix, { signal }: { signal?: AbortSignal } = {}): Promise<Float64Array> {
     const { preparation, weights, intercepts } = this.#require()
     try {
       const job = binding().predictLinear({ data: rowsFor(data, preparation), weights, intercepts })
@@ -197,7 +197,7 @@ export class LinearModel {
   }
 
   /** The label of every row. */
-  async predictClasses(data: LinearData): Promise<string[]> {
+  async predictClasses(data: LinearData | FeatureMatrix): Promise<string[]> {
     const classes = this.#require().preparation.classes
     if (!classes) throw new InvalidDataError('the model was fitted on numbers, not on classes; use predict().')
     const outputs = Float32Array.from(await this.predict(data))
@@ -205,7 +205,7 @@ export class LinearModel {
   }
 
   /** Class probabilities, n × classes; logistic for two classes, and softmax. */
-  async predictProbabilities(data: LinearData): Promise<Float32Array> {
+  async predictProbabilities(data: LinearData | FeatureMatrix): Promise<Float32Array> {
     const { loss, outputs } = this.#require().model
     if (loss !== 'softmax' && !(loss === 'logistic' && outputs === 1))
       throw new InvalidOptionError(`the loss '${loss}' of ${outputs} outputs has no joint probabilities; use softmax.`)
@@ -250,7 +250,11 @@ export class LinearModel {
 
   /** Reads what `save` wrote. */
   static async load(path: string): Promise<LinearModel> {
-    const { model: kind, preparation, settings, tensors } = await readModel(path)
+    return LinearModel.fromSaved(path, await readModel(path))
+  }
+
+  /** @internal */
+  static fromSaved(path: string, { model: kind, preparation, settings, tensors }: SavedModel): LinearModel {
     const { options, model, summary } = settings as { options?: object; model?: OptionValues; summary?: unknown }
     const [weights, intercepts] = ['weights', 'intercepts'].map((name) => tensors.get(name)?.data)
     if (

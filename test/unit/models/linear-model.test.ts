@@ -89,6 +89,25 @@ describe('LinearModel', () => {
     }
   })
 
+  test('rows are scaled as the training data were, whatever they come in', async () => {
+    const features = Array.from({ length: 40 }, (_, i) => [100 + (i % 7), 0.01 * (i % 5)])
+    const data = Dataset.fromArrays(
+      features,
+      features.map(([a = 0, b = 0]) => a + 300 * b),
+    )
+    const model = new LinearModel({ scale: 'standard' })
+    await model.fit(data)
+    const expected = Array.from(await model.predict(data))
+    const { rows, columns, featureNames } = data
+    expect(Array.from(await model.predict({ features: data.features, rows, columns, featureNames }))).toEqual(expected)
+    const dense = { values: data.features, rows, columns, targets: new Float64Array(rows) }
+    expect(Array.from(await model.predict(dense))).toEqual(expected)
+    const sparse = { ...dense, columnIndices: Int32Array.of(0), rowStarts: new Int32Array(rows + 1) }
+    await expect(model.predict(sparse)).rejects.toThrow(
+      /fitted on scaled columns \(standard\), and sparse rows are not scaled/,
+    )
+  })
+
   test('class weights, warm start, path, abort', async () => {
     const train = await real('breast-cancer.csv', 'label')
     const model = new LinearModel({ l1: 1e-2, scale: 'standard' })
