@@ -33,6 +33,7 @@ export {
   type StudySummary,
   type ToldResult,
   type TrialField,
+  type TrialSource,
 } from './experiment'
 export { type ExportFormat, exportOnnx, exportStudy } from './export'
 export type * from './generated/catalogue'

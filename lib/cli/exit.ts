@@ -2,7 +2,14 @@
 import { isNativeError } from 'node:util/types'
 import { MeanfieldError } from '../native/errors'
 
-export const exitCodes = { done: 0, wrongUse: 1, badInput: 2, interrupted: 75 } as const
+export const exitCodes = { done: 0, wrongUse: 1, badInput: 2, failedForGood: 42, interrupted: 75 } as const
+
+/** For the schedulers of `meanfield worker`: what would only fail again is 42, whatever it is elsewhere. */
+export function finalExitCode({ code, exitCode }: Failure): number {
+  const hopeless =
+    code === 'MEANFIELD_INVALID_OPTION' || code === 'MEANFIELD_INVALID_DATA' || code === 'MEANFIELD_USAGE'
+  return hopeless ? exitCodes.failedForGood : exitCode
+}
 
 /** The command line was used in a way that it does not have; bad data and bad values are errors of the library. */
 export class UsageError extends Error {

@@ -38,18 +38,28 @@ Example:
   $ meanfield run examples/spam.yaml entropy=1e-3 seed=0 certificate=false --out out/spam`,
     )
     .action(async (file: string, overrides: string[], flags: RunFlags) => {
-      const { loadDefinition, Study } = await import('../experiment')
-      const { StudyStore } = await import('../store')
-      const { definition, base } = loadDefinition(file, overrides)
-      const folder = flags.out ?? join('out', definition.name.replace(/[^\w.-]+/g, '-'))
-      if (!StudyStore.isStudy(folder)) return runToEnd(await Study.create(folder, definition, { base }), folder, flags)
-      const study = await Study.open(folder)
-      if (JSON.stringify(study.resolved.definition) !== JSON.stringify(definition)) {
-        const words = `'${folder}' holds a study that is not what ${basename(file)} says now; name another folder with --out, or carry it on as it was with 'meanfield resume ${folder}'.`
-        throw new UsageError(words)
-      }
+      const { study, folder } = await studyOf(file, overrides, flags.out)
       return runToEnd(study, folder, flags)
     })
+}
+
+/** The study of a definition: new, or the one that was begun with the same definition in the folder. */
+export async function studyOf(
+  file: string,
+  overrides: readonly string[],
+  out: string | undefined,
+): Promise<{ study: Study; folder: string }> {
+  const { loadDefinition, Study } = await import('../experiment')
+  const { StudyStore } = await import('../store')
+  const { definition, base } = loadDefinition(file, overrides)
+  const folder = out ?? join('out', definition.name.replace(/[^\w.-]+/g, '-'))
+  if (!StudyStore.isStudy(folder)) return { study: await Study.create(folder, definition, { base }), folder }
+  const study = await Study.open(folder)
+  if (JSON.stringify(study.resolved.definition) !== JSON.stringify(definition)) {
+    const words = `'${folder}' holds a study that is not what ${basename(file)} says now; name another folder with --out, or carry it on as it was with 'meanfield resume ${folder}'.`
+    throw new UsageError(words)
+  }
+  return { study, folder }
 }
 
 export function resumeCommand(): Command {

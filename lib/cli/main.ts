@@ -3,7 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { doctorCommand } from './doctor'
 import { packageVersion } from './environment'
-import { describeFailure, exitCodes } from './exit'
+import { describeFailure, exitCodes, finalExitCode } from './exit'
 import { resumeCommand, runCommand, statusCommand } from './experiment'
 import { exportCommand } from './export'
 import { fitCommand } from './fit'
@@ -12,6 +12,8 @@ import { predictCommand } from './predict'
 import { queryCommand } from './query'
 import { reportCommand, serveCommand } from './report'
 import { reproduceCommand } from './reproduce'
+import { submitCommand } from './submit'
+import { workerCommand } from './worker'
 
 function program(): Command {
   const root = new Command('meanfield')
@@ -39,7 +41,8 @@ Exit codes: 0 done, 1 wrong use or failed claim, 2 data or option error, 75 inte
     exportCommand(),
     queryCommand(),
   ]
-  for (const command of [fit, predictCommand(), ...experiments, reproduceCommand(), doctorCommand()])
+  const shared = [submitCommand(), workerCommand()]
+  for (const command of [fit, predictCommand(), ...experiments, ...shared, reproduceCommand(), doctorCommand()])
     root.addCommand(command)
   return inherit(root)
 }
@@ -69,7 +72,7 @@ async function main(): Promise<number> {
         : describeFailure(error)
     if (wantsJson) printJson({ error: { code: failure.code, message: failure.message } })
     note('stack' in failure && failure.stack ? failure.stack : `error [${failure.code}]: ${failure.message}`)
-    return failure.exitCode
+    return process.argv[2] === 'worker' ? finalExitCode(failure) : failure.exitCode
   }
 }
 

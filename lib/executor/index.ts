@@ -1,4 +1,5 @@
 /** Where trials run. */
+export { type ClusterJob, type KubernetesJob, kubernetesManifest, type SlurmJob, slurmScript } from './cluster'
 export { type DataSpec, dataIdentity, loadParts } from './data-source'
 export { type Executor, TrialCrash, TrialLimit, withRetries } from './executor'
 export { InlineExecutor } from './inline'

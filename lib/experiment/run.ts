@@ -3,6 +3,7 @@ import { type Executor, InlineExecutor, ProcessExecutor, type TrialSpec, withRet
 import { type ErrorCode, nativeInfo } from '../native'
 import { hasEnded, type TrialRecord } from '../store'
 import { Pruner } from './pruning'
+import type { TrialSource } from './source'
 import type { AskedTrial, Study } from './study'
 
 /** What to do with trials of an earlier session. */
@@ -21,6 +22,8 @@ export interface RunStudyOptions extends ResumeSwitches {
   select?: (number: number) => boolean
   /** Where they run; absent: as the definition says. */
   executor?: Executor
+  /** Where trials come from when other processes work on the study too; absent: all that are left. */
+  source?: TrialSource
   onProgress?: (progress: StudyProgress) => void
 }
 
@@ -93,20 +96,27 @@ class Runner {
     try {
       await Promise.all(
         Array.from({ length: executor.slots }, async () => {
-          for (let trial = this.#next(); trial; trial = this.#next()) await this.#carryOut(trial, executor, threads)
+          for (let trial = await this.#next(); trial; trial = await this.#next()) {
+            await this.#carryOut(trial, executor, threads)
+            if (!this.#broken) await this.#options.source?.done(trial)
+          }
         }),
       )
     } finally {
+      await this.#options.source?.close()
       await executor.close()
       session.flush()
       study.close()
     }
     if (this.#broken) throw this.#broken
+    // What others did counts too.
+    if (this.#options.source) this.#collect(study.trials())
     const progress = this.#progress()
     return { ...progress, ...this.#counts, interrupted: this.#signal.aborted && progress.ended < progress.size }
   }
 
   #collect(trials: readonly TrialRecord[]): void {
+    Object.assign(this.#counts, { complete: 0, pruned: 0, failed: 0, cancelled: 0 })
     const { unfinished = true, resumeFailed = false, restartFailed = false, select = () => true } = this.#options
     for (const trial of trials) {
       for (const [resource, value] of trial.reports) this.#pruner?.note(trial.id, resource, value)
@@ -122,8 +132,9 @@ class Runner {
     this.#queue.reverse()
   }
 
-  #next(): AskedTrial | undefined {
+  async #next(): Promise<AskedTrial | undefined> {
     if (this.#signal.aborted || this.#broken) return undefined
+    if (this.#options.source) return this.#options.source.next()
     const queued = this.#queue.pop()
     if (queued) return queued
     return this.#study.learns && !this.#options.select ? this.#study.next() : undefined

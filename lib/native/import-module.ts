@@ -9,14 +9,17 @@ export async function importModule<T>(name: string): Promise<T> {
   return (await load(pathToFileURL(require.resolve(name)).href)) as T
 }
 
-/** An optional peer. Throws EnvironmentError that says how to install it; `purpose` is what it is needed for. */
-export function requireOptional<T>(name: string, purpose: string): T {
+/**
+ * An optional peer. Throws EnvironmentError that says how to install it; `purpose` is what it is needed for, `packages` what
+ * npm must be given where that is more than the name.
+ */
+export function requireOptional<T>(name: string, purpose: string, packages = name): T {
   try {
     return require(name) as T
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw cause
     throw new EnvironmentError(
-      `${purpose} needs the package ${name}, which is not installed; run: npm install ${name}`,
+      `${purpose} needs the package ${name}, which is not installed; run: npm install ${packages}`,
       { package: name },
       { cause },
     )
