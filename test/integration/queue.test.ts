@@ -121,6 +121,20 @@ withRedis('a worker killed in mid-trial: another one carries on, from the checkp
   expect(Object.values(completions(out))).toEqual([1])
 })
 
+withRedis('a trial whose workers die more often than it is retried counts as failed', async () => {
+  const out = place('deadly')
+  expect(meanfield('submit', small, ...long, 'run.retries=0', '--out', out, '--redis', redis.url).status).toBe(0)
+  const first = worker(out)
+  await until('the trial runs', () => states(out)[0] === 'running')
+  first.child.kill('SIGKILL')
+  await first.ended
+  expect(await worker(out).ended).toBe(42)
+  const { trials } = json('status', out, '--list').document
+  expect(trials).toMatchObject([
+    { state: 'failed', attempts: 1, failure: { message: expect.stringContaining('the workers that ran it died') } },
+  ])
+})
+
 withRedis('Redis killed and brought back, two workers on it: no trial is lost, and none counts twice', async () => {
   const out = place('outage')
   expect(meanfield('submit', small, 'steps=3000', '--out', out, '--redis', redis.url).status).toBe(0)
