@@ -1,5 +1,6 @@
 /** Every published experiment that can be run, in the order of `--all`. */
 import { alignment } from './alignment'
+import { amsvrg } from './amsvrg'
 import { annealing } from './annealing'
 import { digits } from './digits'
 import { dualCoordinateAscent } from './dual-coordinate-ascent'
@@ -7,6 +8,7 @@ import { dualityGap } from './duality-gap'
 import { ensemble } from './ensemble'
 import type { Experiment } from './experiment'
 import { fictitiousPlay } from './fictitious-play'
+import { minibatchSize } from './minibatch-size'
 import { minimax } from './minimax'
 import { multiIndex } from './multi-index'
 import { particles } from './particles'
@@ -34,6 +36,8 @@ export const experiments: readonly Experiment[] = [
   annealing,
   multiIndex,
   minimax,
+  minibatchSize,
+  amsvrg,
 ]
 
 export { atLeast, atMost, type Claim } from './claim'

@@ -8,7 +8,8 @@
 //
 // Ends by R1: Σ b ≥ n; R2: ⟨v, y_{k+1} − y_k⟩ > 0, returning y_k; R3: Σ b > 10 n, or Σ b > n and the test of R2.
 // Output: last (Option I-a), mean of the x (I-b), or monotone (II): y_1, a full gradient step, when it was better than w.
-// Costs n + Σ b evaluations a stage: the derivatives at y_0 are kept.
+// Costs n + Σ b evaluations a stage: the derivatives at y_0 are kept. Among its growing minibatches a full gradient counts as √n
+// queries, n/b at b = √n.
 #pragma once
 #include "native/finite_sum/method.h"
 
@@ -36,6 +37,7 @@ struct Amsvrg {
       return table;
     }
   };
+  static constexpr int64_t kMost = 100;  // data passes of a stage under R2
   struct State {
     int64_t steps = 0, draws = 0;
     double eta = 0;
@@ -61,6 +63,7 @@ struct Amsvrg {
     const double nn = static_cast<double>(n), kk = static_cast<double>(k);
     return std::clamp<int64_t>(static_cast<int64_t>(std::ceil(nn * (kk + 2) / (p * (nn - 1) + kk + 2))), 1, n);
   }
+  static int64_t root(int64_t n) { return std::max<int64_t>(1, std::llround(std::sqrt(static_cast<double>(n)))); }
   static std::string refuse(const FiniteSum& f, const Options&) {
     if (f.regularizer.l1 > 0 || f.regularizer.nonNegative)
       return "it is a method for smooth objectives; use l1 = 0, or 'acc-svrg-appa', 'dasvrda', 'katyusha'";
@@ -75,7 +78,7 @@ struct Amsvrg {
     s.batch = std::make_unique<Batch>(f);
     s.w = start;
     f.pass(s.w.data(), s.at);
-    f.count_pass(minibatch(f.n, options.p, 0));
+    f.count_pass(root(f.n));
     return s;
   }
   static void step(State& s, FiniteSum& f) {
@@ -111,6 +114,7 @@ struct Amsvrg {
         s.mean[j] += s.x[j];
       }
       if (k == 0) s.first = s.y;
+      if (!std::isfinite(test) || used > kMost * f.n) break;  // diverged, or a gradient test that never says stop
       const bool uphill = test > 0;
       if (s.options.restart == Restart::R1 && used >= f.n) break;
       if (s.options.restart == Restart::R2 && uphill) {
@@ -121,7 +125,7 @@ struct Amsvrg {
     }
     if (s.options.output == Output::Mean)
       for (int64_t j = 0; j < f.size; ++j) s.y[j] = s.mean[j] / static_cast<double>(k + 1);
-    const int64_t b = minibatch(f.n, s.options.p, 0);
+    const int64_t b = root(f.n);
     Pass after;
     f.pass(s.y.data(), after);
     f.count_pass(b);
@@ -138,7 +142,7 @@ struct Amsvrg {
         after = std::move(other);
       }
     }
-    if (rose(start, objective)) {
+    if (!(objective <= 2 * std::fabs(start))) {
       s.eta /= 2;
     } else {
       s.w.swap(s.y);

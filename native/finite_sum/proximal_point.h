@@ -207,12 +207,13 @@ struct AccSvrgAppa {
     s.before.swap(s.w);
     s.w = s.inner.weights();
     const double mu = f.regularizer.l2, r = std::sqrt(mu / (mu + s.kappa));
-    // Momentum that grows from 0, up to that of strong convexity; started again when it leads uphill.
-    s.alpha += 1;
-    double test = 0;
-    for (int64_t j = 0; j < f.size; ++j) test += ((*s.inner.anchor)[j] - s.w[j]) * (s.w[j] - s.before[j]);
-    if (test > 0) s.alpha = 1;
-    const double beta = std::min((1 - r) / (1 + r), (s.alpha - 1) / (s.alpha + 2));
+    double beta = (1 - r) / (1 + r);
+    if (mu == 0) {  // momentum that grows from 0, started again when it leads uphill
+      double test = 0;
+      for (int64_t j = 0; j < f.size; ++j) test += ((*s.inner.anchor)[j] - s.w[j]) * (s.w[j] - s.before[j]);
+      s.alpha = test > 0 ? 1 : s.alpha + 1;
+      beta = (s.alpha - 1) / (s.alpha + 2);
+    }
     for (int64_t j = 0; j < f.size; ++j) (*s.inner.anchor)[j] = s.w[j] + beta * (s.w[j] - s.before[j]);
   }
   static const Vector& weights(const State& s) { return s.w; }

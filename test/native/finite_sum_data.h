@@ -12,6 +12,13 @@ namespace finite_sum_test {
 
 using namespace meanfield;
 
+/// Uniform in (0, 1), the next of a sequence.
+inline double uniform(uint64_t& state) {
+  const PhiloxWords words = philox4x32_10({{static_cast<uint32_t>(state++), 0, 0, 0}}, 77, 1);
+  return (words.word[0] + 0.5) * 0x1p-32;
+}
+inline double between(uint64_t& state, double a, double b) { return a + (b - a) * uniform(state); }
+
 struct Data {
   int64_t n, d;
   std::vector<double> dense;  // n × d

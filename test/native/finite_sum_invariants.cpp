@@ -1,4 +1,4 @@
-// Invariants of the finite-sum layer: kernels, estimators, lazy updates, duality, scalar equations, counters.
+// Invariants of the finite-sum layer: kernels, estimators, lazy updates, scalar equations.
 #include <doctest/doctest.h>
 
 #include "native/finite_sum/amsvrg.h"
@@ -9,14 +9,6 @@
 #include "test/native/finite_sum_data.h"
 
 using namespace finite_sum_test;
-
-namespace {
-double uniform(uint64_t& state) {
-  const PhiloxWords words = philox4x32_10({{static_cast<uint32_t>(state++), 0, 0, 0}}, 77, 1);
-  return (words.word[0] + 0.5) * 0x1p-32;
-}
-double between(uint64_t& state, double a, double b) { return a + (b - a) * uniform(state); }
-}  // namespace
 
 TEST_CASE("linear kernels: every instruction set against plain loops, odd lengths and strides") {
   uint64_t r = 1;
@@ -287,138 +279,4 @@ TEST_CASE("b = n: SVRG is proximal gradient, Acc-SVRG is accelerated proximal gr
       CHECK(std::fabs(acc.weights()[j] - x[j]) < 1e-13);
     }
   }
-}
-
-TEST_CASE("counters: passes and queries are those of the formulas") {
-  const Data data = make_data(120, 6, LossKind::Logistic, 1, 0, 2);
-  const auto count = [&](const char* algorithm, OptionValues options, int steps) {
-    LinearFitRequest request = request_of(data, data.view(), "logistic", 1, false, 0, 0.01, algorithm);
-    request.algorithmOptions = std::move(options);
-    request.run = {{"tolerance", 0.0}, {"steps", static_cast<double>(steps)}, {"threads", 1.0}};
-    return fit(request);
-  };
-  const double n = 120, b = 8, m = 15;
-  // A stage: n + b m evaluations and n/b + m queries, after a first full gradient.
-  for (const char* name : {"svrg", "acc-svrg", "dasvrda", "katyusha"}) {
-    const LinearFitResult r = count(name, {{"minibatch", b}}, 3);
-    CHECK(r.passes == doctest::Approx(1 + 3 * (n + b * m) / n).epsilon(1e-14));
-    CHECK(r.queries == doctest::Approx(n / b + 3 * (n / b + m)).epsilon(1e-14));
-  }
-  const LinearFitResult sarah = count("sarah", {{"minibatch", b}}, 3);
-  CHECK(sarah.passes == doctest::Approx(1 + 3 * (n + 2 * b * (m - 1)) / n).epsilon(1e-14));
-  const LinearFitResult saga = count("saga", {{"minibatch", b}}, 4);
-  CHECK(saga.passes == doctest::Approx(1 + 4).epsilon(1e-14));
-  CHECK(saga.queries == doctest::Approx(n / b + 4 * m).epsilon(1e-14));
-  CHECK(count("sdca", {}, 5).passes == doctest::Approx(5).epsilon(1e-14));
-  CHECK(count("fista", {{"innerSteps", 7.0}}, 1).passes == doctest::Approx(1 + 6 + 1).epsilon(1e-14));
-  // AMSVRG, R1: minibatches ⌈n(k+2)/(p(n−1)+k+2)⌉ until they sum to n.
-  double used = 0;
-  for (int k = 0; used < n; ++k) used += static_cast<double>(Amsvrg::minibatch(120, 0.1, k));
-  CHECK(count("amsvrg", {}, 1).passes == doctest::Approx(2 + used / n).epsilon(1e-14));
-}
-
-TEST_CASE("constants of the methods: AMSVRG's minibatch rule, DASVRDA's sum, Katyusha's weights") {
-  for (int64_t n : {50, 1000, 16384})
-    for (double p : {0.1, 0.4, 3.0})
-      for (int64_t k = 0; k < 200; ++k) {
-        const double b = static_cast<double>(Amsvrg::minibatch(n, p, k)), nn = static_cast<double>(n);
-        const double delta = (nn - b) / (b * (nn - 1)), alpha = static_cast<double>(k + 2) / 4;  // L = 1/η = 1
-        CHECK(4 * delta * alpha <= p * (1 + 1e-12));
-      }
-  double sum = 0;
-  for (int64_t k = 1; k < 500; ++k) {
-    sum += 0.5 * static_cast<double>(k);
-    CHECK(sum == doctest::Approx((static_cast<double>(k) + 1) / 2 * (static_cast<double>(k) / 2)));
-  }
-  const Data data = make_data(400, 5, LossKind::Logistic, 1, 1, 6);
-  for (double l2 : {0.0, 1e-6, 1e-3, 0.1})
-    for (int64_t b : {1, 8, 20, 100, 400}) {
-      Sum problem(data, false, {LossKind::Logistic, 1}, 1, false, {0, l2, false});
-      Katyusha::Options options;
-      options.minibatch = b;
-      LinearChoices chosen;
-      Katyusha::State s = Katyusha::init(problem.f, options, Vector(5, 0.0), chosen);
-      const Katyusha::Steps c = Katyusha::steps_of(s, problem.f);
-      CHECK(c.tau1 > 0);
-      CHECK(c.tau1 + c.tau2 <= 1 + 1e-15);
-    }
-}
-
-TEST_CASE("bounds: gap >= P - P*, for every loss, with and without intercept, weights, L1 and L2") {
-  uint64_t r = 12;
-  for (LossKind kind : {LossKind::Squared, LossKind::Logistic, LossKind::SmoothHinge, LossKind::Huber, LossKind::SquaredHinge, LossKind::Poisson})
-    for (const bool intercept : {false, true}) {
-      const Data data = make_data(40, 4, kind, 1, 0, 3);
-      const Loss loss{kind, 0.7};
-      const double l2 = 0.05, best = newton_optimum(data, loss, intercept, l2);
-      Sum sum(data, false, loss, 1, intercept, {0, l2, false});
-      const DualAnchors anchors = dual_anchors(sum.f);
-      Pass pass;
-      double smallest = 1e300;
-      for (int i = 0; i < 60; ++i) {
-        Vector w(static_cast<size_t>(sum.f.size));
-        for (double& v : w) v = between(r, -1, 1) * std::pow(0.9, i);
-        sum.f.pass(w.data(), pass);
-        const DualBound bound = dual_bound(sum.f, anchors, pass, w.data());
-        CHECK(bound.primal == doctest::Approx(objective(data, loss, 1, intercept, 0, l2, w.data())).epsilon(1e-12));
-        CHECK(bound.dual <= best + 1e-12);
-        smallest = std::min(smallest, bound.gap);
-      }
-      CHECK(smallest < 1e300);
-    }
-}
-
-TEST_CASE("L1: the solution is zero exactly when l1 >= |X'y/2|/n") {
-  const Data data = make_data(50, 6, LossKind::Logistic, 1, 0, 21);
-  double top = 0;
-  for (int64_t j = 0; j < 6; ++j) {
-    double sum = 0;
-    for (int64_t i = 0; i < 50; ++i) sum += data.dense[i * 6 + j] * data.targets[i] / 2;
-    top = std::max(top, std::fabs(sum) / 50);
-  }
-  for (const char* algorithm : {"coordinate-descent", "svrg", "saga", "fista"}) {
-    CHECK(fit(request_of(data, data.view(), "logistic", 1, false, top * 1.0001, 0, algorithm)).nonZeros == 0);
-    CHECK(fit(request_of(data, data.view(), "logistic", 1, false, top * 0.98, 0, algorithm)).nonZeros > 0);
-  }
-}
-
-TEST_CASE("bad data are refused by name before any work") {
-  Data data = make_data(20, 4, LossKind::Logistic, 0.7, 0, 2);
-  const auto message = [&](const LinearFitRequest& request) -> std::string {
-    try {
-      fit(request);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  };
-  LinearFitRequest good = request_of(data, data.view(), "logistic", 1, true, 0, 0.1, "svrg");
-  CHECK(message(good).empty());
-  LinearFitRequest many = good;
-  many.algorithmOptions = {{"minibatch", 21.0}};
-  CHECK(message(many).find("minibatch is 21 but the data have 20 rows") != std::string::npos);
-  LinearFitRequest negative = good;
-  negative.model = {{"l1", -1.0}};
-  CHECK(message(negative).find("option 'l1' is -1") != std::string::npos);
-  Data unsorted = data;
-  std::swap(unsorted.columns[0], unsorted.columns[1]);
-  CHECK(message(request_of(unsorted, unsorted.sparse(), "logistic", 1, true, 0, 0.1, "svrg")).find("increasing columns") != std::string::npos);
-  unsorted.columns[0] = unsorted.columns[1];
-  CHECK(message(request_of(unsorted, unsorted.sparse(), "logistic", 1, true, 0, 0.1, "svrg")).find("without repetition") != std::string::npos);
-  Data nan = data;
-  nan.dense[5] = std::nan("");
-  CHECK(message(request_of(nan, nan.view(), "logistic", 1, true, 0, 0.1, "svrg")).find("row 1, column 1 is not finite") != std::string::npos);
-  Data label = data;
-  label.targets[3] = 2;
-  CHECK(message(request_of(label, label.view(), "logistic", 1, true, 0, 0.1, "svrg")).find("target of row 3 is 2") != std::string::npos);
-  CHECK(message(request_of(data, data.view(), "logistic", 1, true, 0, 0.1, "sdca")).find("unpenalised intercept") != std::string::npos);
-  CHECK(message(request_of(data, data.view(), "logistic", 1, true, 0, 0.1, "svgr")).find("Did you mean 'svrg'?") != std::string::npos);
-  // Zero rows, zero columns: nothing to refuse, and a solution.
-  Data zero = data;
-  for (int64_t j = 0; j < 4; ++j) zero.dense[4 + j] = 0;
-  for (int64_t i = 0; i < 20; ++i) zero.dense[i * 4 + 2] = 0;
-  for (const char* algorithm : {"svrg", "newton", "coordinate-descent", "saga"})
-    CHECK(fit(request_of(zero, zero.view(), "logistic", 1, true, 0, 0.1, algorithm)).stop == "gap");
-  CHECK(fit(request_of(zero, zero.view(), "logistic", 1, false, 0, 0.1, "sdca")).stop == "gap");
-  CHECK(fit(request_of(zero, zero.view(), "logistic", 1, false, 0, 0.1, "point-saga")).stop == "gap");
 }
