@@ -13,6 +13,7 @@ export interface DataOptions {
   task?: 'regression' | 'classification'
   header: boolean
   delimiter?: string
+  dtype?: 'float32' | 'float64'
   categorical?: 'one-hot' | 'ordinal'
   missing?: 'drop' | 'mean' | 'median'
   group?: string
@@ -68,26 +69,20 @@ export function addColumnFlags(command: Command): Command {
 export async function loadData(options: DataOptions, seed: number): Promise<LoadedData> {
   if (options.target === undefined)
     throw new UsageError('no column to learn was named; say --target COLUMN (its name, or its number from 0).')
-  if (options.test !== undefined && options.holdout !== undefined)
-    throw new UsageError('both --test and --holdout were given; expected one of the two.')
+  requireOneTest(options)
   const { Dataset } = await import('../data')
   const start = performance.now()
   // Without a header there are only numbers to name a column by.
   const target = !options.header && /^\d+$/.test(options.target) ? Number(options.target) : options.target
   const { group, time } = options
   const keys = { ...(group !== undefined && { group }), ...(time !== undefined && { time }) }
-  const all = await Dataset.fromFile(options.data, {
-    ...csvOptions(options),
-    target,
-    ...columnOptions(options),
-    ...keys,
-  })
+  const reading = { ...csvOptions(options), target, ...(options.dtype && { dtype: options.dtype }) }
+  const all = await Dataset.fromFile(options.data, { ...reading, ...columnOptions(options), ...keys })
   if (options.holdout !== undefined) {
     const parts = all.split({ test: options.holdout, seed })
     return { ...parts, seconds: (performance.now() - start) / 1000 }
   }
-  const test =
-    options.test === undefined ? undefined : await readLike(all, options.test, { ...csvOptions(options), target })
+  const test = options.test === undefined ? undefined : await readLike(all, options.test, reading)
   return { train: all, ...(test && { test }), seconds: (performance.now() - start) / 1000 }
 }
 
@@ -99,11 +94,16 @@ export function columnOptions({ categorical, missing }: Pick<DataOptions, 'categ
 export async function readLike(
   train: Dataset,
   file: string,
-  options: ReturnType<typeof csvOptions> & { target: string | number },
+  options: ReturnType<typeof csvOptions> & { target: string | number; dtype?: 'float32' | 'float64' },
 ) {
   const { Dataset } = await import('../data')
   const { classes, encoding } = train
   return Dataset.fromFile(file, { ...options, ...(classes && { classes }), ...(encoding && { encoding }) })
+}
+
+export function requireOneTest({ test, holdout }: Pick<DataOptions, 'test' | 'holdout'>): void {
+  if (test !== undefined && holdout !== undefined)
+    throw new UsageError('both --test and --holdout were given; expected one of the two.')
 }
 
 /** Options of the reader that the flags ask for. */

@@ -1,31 +1,18 @@
 /** `meanfield fit linear`: solve a convex finite sum for a file, print scores and duality gap, save the model. */
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import type { LinearRows } from '../data'
-import type { LinearData, LinearFit, Scores } from '../models'
+import type { LinearFit, LinearLoss, Scores } from '../models'
 import type { Catalogue, ModelEntry } from '../native/binding'
-import { addColumnFlags, columnOptions, csvOptions, readLike } from './data-flags'
-import { exitCodes, UsageError } from './exit'
+import { exitCodes } from './exit'
 import { printOutcome, printRow, sayable } from './fit-outcome'
 import { addCatalogueFlags, parseNumber } from './flags'
 import { onInterrupt } from './interrupt'
+import { addLinearDataFlags, type LinearDataOptions, loadLinearData, oneOf } from './linear-data-flags'
 import { note, printJson, startProgress } from './output'
+import { requireFilePlace } from './paths'
 
-interface LinearFlags {
-  data: string
-  target?: string
-  targets?: string
-  test?: string
-  testTargets?: string
-  holdout?: number
-  task?: 'regression' | 'classification'
-  header: boolean
-  delimiter?: string
-  scale: 'standard' | 'minmax' | 'whiten' | 'none'
-  dtype: 'f64' | 'f32'
+interface LinearFlags extends LinearDataOptions {
   classWeights?: 'balanced'
-  categorical?: 'one-hot' | 'ordinal'
-  missing?: 'drop' | 'mean' | 'median'
   path?: number
   pathRatio?: number
   trace?: string
@@ -35,46 +22,11 @@ interface LinearFlags {
   json?: boolean
 }
 
-const oneOf =
-  <T extends string>(flag: string, ...allowed: T[]) =>
-  (text: string): T => {
-    if ((allowed as string[]).includes(text)) return text as T
-    throw new UsageError(`${flag} is '${text}'; expected ${allowed.join(' or ')}.`)
-  }
-
 export function linearCommand(): Command {
   const command = new Command('linear').description(
     'Fit a linear model with a duality gap as proof. Dense or sparse data; the method is chosen by what is measured on them.',
   )
-  addColumnFlags(command)
-    .requiredOption(
-      '--data <file>',
-      'Training data: CSV, TSV, JSON lines, Parquet, Arrow; NPY (with --targets), or LIBSVM (.svm, .libsvm, .txt).',
-    )
-    .option('--target <column>', 'CSV: the column to learn, by name, or by number from 0 where there is no header.')
-    .option('--targets <file>', 'NPY: the file of the targets.')
-    .option('--test <file>', 'Data that are scored at the end and not fitted.')
-    .option('--test-targets <file>', 'NPY: the targets of --test.')
-    .option(
-      '--holdout <fraction>',
-      'CSV: keep this part of the rows as test data, by class, drawn by --seed.',
-      (text) => parseNumber(text, '--holdout'),
-    )
-    .option('--task <task>', 'CSV: regression or classification.', oneOf('--task', 'regression', 'classification'))
-    .option('--no-header', 'CSV: the first line is data, not the names of the columns.')
-    .option('--delimiter <character>', "CSV: what separates the columns; default: a comma, a tab for '.tsv'.")
-    .option(
-      '--scale <kind>',
-      'CSV: standard, minmax, whiten or none.',
-      oneOf('--scale', 'none', 'standard', 'minmax', 'whiten'),
-      'none',
-    )
-    .option(
-      '--dtype <type>',
-      'Numbers of the features: f64 or f32. Arithmetic is in f64.',
-      oneOf('--dtype', 'f64', 'f32'),
-      'f64',
-    )
+  addLinearDataFlags(command)
     .option('--class-weights <kind>', 'balanced: every class weighs the same.', oneOf('--class-weights', 'balanced'))
     .option('--path <points>', 'A regularization path of so many points down from the largest l1.', (text) =>
       parseNumber(text, '--path'),
@@ -110,10 +62,12 @@ async function fitLinear(
 ): Promise<number> {
   const { LinearModel } = await import('../models')
   const json = options.json === true
-  const begin = performance.now()
-  const { train, test } = await load(options, model.loss, Number(run.seed ?? 0), run.threads)
-  const seconds = (performance.now() - begin) / 1000
-  const { scale, out, checkpoint, resume, path, pathRatio, classWeights } = options
+  const { scale, out, checkpoint, resume, path, pathRatio, classWeights, trace } = options
+  for (const [flag, place] of Object.entries({ '--out': out, '--checkpoint': checkpoint, '--trace': trace }))
+    if (place !== undefined) await requireFilePlace(place, flag)
+  const seed = Number(run.seed ?? 0)
+  const threads = run.threads === undefined || run.threads === 'auto' ? undefined : Number(run.threads)
+  const { train, test, seconds: load } = await loadLinearData(options, model.loss as LinearLoss | 'auto', seed, threads)
   const linear = new LinearModel({
     ...model,
     scale,
@@ -137,11 +91,11 @@ async function fitLinear(
     progress.stop()
     const scores = { train: await linear.score(train), ...(test && { test: await linear.score(test) }) }
     if (out !== undefined) await linear.save(out)
-    if (options.trace !== undefined) await writeFile(options.trace, traceCsv(fitted))
+    if (trace !== undefined) await writeFile(trace, traceCsv(fitted))
     const { trace: _, path: points, ...rest } = fitted
     const document = {
       ...rest,
-      seconds: { load: seconds, ...fitted.seconds },
+      seconds: { load, ...fitted.seconds },
       scores,
       ...(points.length > 0 && { path: points.map(({ weights: __, ...point }) => point) }),
       ...(out !== undefined && { file: out }),
@@ -155,56 +109,6 @@ async function fitLinear(
     progress.stop()
     interrupt.release()
   }
-}
-
-async function load(
-  options: LinearFlags,
-  loss: unknown,
-  seed: number,
-  threads: unknown,
-): Promise<{ train: LinearData; test?: LinearData }> {
-  const { asFeatures, asTargets, Dataset, readLibsvm, readNpy } = await import('../data')
-  const { data, target, targets, test, testTargets, holdout, dtype } = options
-  const sparse = (path: string, columns?: number) =>
-    readLibsvm(path, {
-      single: dtype === 'f32',
-      ...(columns && { columns }),
-      ...(threads !== undefined && { threads: Number(threads) }),
-    })
-  if (/\.npy$/i.test(data)) {
-    if (targets === undefined) throw new UsageError('an NPY file has no targets; say --targets FILE.')
-    const pair = async (features: string, labels: string): Promise<LinearRows> => {
-      const x = asFeatures(await readNpy(features), features)
-      const y = asTargets(await readNpy(labels), labels)
-      const read = x.features as Float64Array
-      const type = dtype === 'f32' ? Float32Array : Float64Array
-      const values = read instanceof type ? read : new type(read)
-      return {
-        values,
-        rows: values.length / x.columns,
-        columns: x.columns,
-        targets: Float64Array.from(y.targets as Float64Array),
-      }
-    }
-    const train = await pair(data, targets)
-    if (test === undefined) return { train }
-    if (testTargets === undefined) throw new UsageError('--test is an NPY file; say --test-targets FILE.')
-    return { train, test: await pair(test, testTargets) }
-  }
-  if (/\.(svm|libsvm|txt)$/i.test(data)) {
-    const train = await sparse(data)
-    return test === undefined ? { train } : { train, test: await sparse(test, train.columns) }
-  }
-  if (target === undefined) throw new UsageError('no column to learn was named; say --target COLUMN.')
-  const task = options.task ?? (['squared', 'huber', 'poisson'].includes(String(loss)) ? 'regression' : undefined)
-  const reading = {
-    ...csvOptions({ ...options, ...(task && { task }) }),
-    target,
-    dtype: dtype === 'f32' ? ('float32' as const) : ('float64' as const),
-  }
-  const all = await Dataset.fromFile(data, { ...reading, ...columnOptions(options) })
-  if (holdout !== undefined) return all.split({ test: holdout, seed })
-  return test === undefined ? { train: all } : { train: all, test: await readLike(all, test, reading) }
 }
 
 function traceCsv({ trace }: LinearFit): string {

@@ -1,8 +1,10 @@
 /** `meanfield predict MODEL`: the outputs of a saved model for the rows of a file, as CSV or JSON. */
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
+import { InvalidDataError } from '../native/errors'
 import { csvOptions } from './data-flags'
 import { onInterrupt } from './interrupt'
+import { readLinearFeatures } from './linear-data-flags'
 import { note, print, printJson } from './output'
 import { requireFilePlace } from './paths'
 
@@ -18,7 +20,10 @@ export function predictCommand(): Command {
   return new Command('predict')
     .description('Predict the rows of a file with a saved model: a class and its outputs, or the target, for each row.')
     .argument('<model>', 'file written by fit --out')
-    .requiredOption('--data <file>', 'Rows with the columns that the model was fitted on; others are not looked at.')
+    .requiredOption(
+      '--data <file>',
+      'Rows with the columns that the model was fitted on; others are not looked at. Linear models: NPY and LIBSVM too.',
+    )
     .option('--no-header', 'The first line is data, not the names of the columns.')
     .option('--delimiter <character>', "What separates the columns; default: a comma, a tab for '.tsv'.")
     .option('--out <file>', 'Write the CSV here instead of to standard output.')
@@ -32,20 +37,48 @@ Example:
     .action(async (model: string, options: PredictFlags) => predict(model, options))
 }
 
-async function predict(model: string, options: PredictFlags): Promise<void> {
-  const { LinearModel, MeanFieldNetwork } = await import('../models')
+/** What a saved model of any kind does for this command. */
+interface Predictor {
+  readonly classes: readonly string[] | undefined
+  rows: number
+  outputs(signal: AbortSignal): Promise<Float32Array | Float64Array>
+}
+
+async function predictor(model: string, options: PredictFlags): Promise<Predictor> {
   const { readModel } = await import('../models/saved-model')
-  const { classIndices } = await import('../models/scores')
-  const { readFeatures } = await import('../data')
-  const { out, json } = options
-  if (out !== undefined) await requireFilePlace(out, '--out')
   const saved = await readModel(model)
-  const net = saved.model === 'linear' ? LinearModel.fromSaved(model, saved) : MeanFieldNetwork.fromSaved(model, saved)
-  const { classes } = net
+  const kind = saved.model
+  if (kind === 'linear') {
+    const { LinearModel } = await import('../models')
+    const linear = LinearModel.fromSaved(model, saved)
+    const data = await readLinearFeatures(options, linear)
+    return {
+      classes: linear.classes,
+      rows: data.rows,
+      outputs: (signal) => linear.predict(data, { signal }),
+    }
+  }
+  if (kind !== 'mean-field')
+    throw new InvalidDataError(
+      `'${model}' holds a model of the kind '${kind}'; expected mean-field or linear. Use the version that wrote it.`,
+      { path: model },
+    )
+  const { MeanFieldNetwork } = await import('../models')
+  const { readFeatures } = await import('../data')
+  const net = MeanFieldNetwork.fromSaved(model, saved)
   const columns = net.encoding ? { encoding: net.encoding } : { features: net.featureNames }
   const rows = await readFeatures(options.data, { ...csvOptions(options), ...columns })
+  return { classes: net.classes, rows: rows.rows, outputs: (signal) => net.predict(rows, { signal }) }
+}
+
+async function predict(model: string, options: PredictFlags): Promise<void> {
+  const { classIndices } = await import('../models/scores')
+  const { out, json } = options
+  if (out !== undefined) await requireFilePlace(out, '--out')
+  const rows = await predictor(model, options)
+  const { classes } = rows
   const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
-  const outputs = await net.predict(rows, { signal: interrupt.signal }).finally(interrupt.release)
+  const outputs = await rows.outputs(interrupt.signal).finally(interrupt.release)
   const k = outputs.length / rows.rows
   const labels = classes && Array.from(classIndices(Float32Array.from(outputs), k), (index) => classes[index] as string)
   const names = k === 1 ? ['output'] : Array.from({ length: k }, (_, j) => `output ${classes?.[j] ?? j}`)

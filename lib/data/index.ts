@@ -19,7 +19,7 @@ export {
   teacherStudent,
 } from './generators'
 export type { Task } from './labels'
-export { type LibsvmOptions, type LibsvmRows, type LinearRows, readLibsvm } from './linear-rows'
+export { type LibsvmOptions, type LibsvmRows, type LinearRows, readLibsvm, splitLinearRows } from './linear-rows'
 export type { Dtype } from './options'
 export { type FileFormat, type FrameOptions, readFrame } from './read-frame'
 export type { ArrowTable } from './readers/arrow'

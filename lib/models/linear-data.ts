@@ -18,6 +18,7 @@ export type Loss = NonNullable<LinearOptions['loss']>
 export type LinearData = Dataset | LinearRows | LibsvmRows
 
 const numberLosses: readonly string[] = ['squared', 'huber', 'poisson'] satisfies Loss[]
+export const isNumberLoss = (loss: Loss) => numberLosses.includes(loss)
 
 export const targetColumns = (data: LinearData) => (data instanceof Dataset ? data.targetColumns : 1)
 
@@ -63,7 +64,7 @@ export function describeTargets(
 const identities = (count: number) => Array.from({ length: count }, () => ({ center: 0, scale: 1 }))
 
 /** Distinct targets in increasing order where they are classes: a loss for classes, or at most 100 whole numbers. */
-function classLabels(targets: Float64Array, asked: Loss | 'auto'): string[] | undefined {
+export function classLabels(targets: Float64Array, asked: Loss | 'auto'): string[] | undefined {
   if (numberLosses.includes(asked)) return undefined
   const distinct = new Set<number>()
   for (const target of targets) {
