@@ -1,6 +1,7 @@
 // The rows x_i of the data as the algorithms see them: dense or sparse, float32 or float64, read where the caller keeps
 // them. Arithmetic in float64.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "native/core/views.h"
@@ -61,12 +62,18 @@ class DataRows {
     }
   }
   double squared_norm(int64_t i) const;
-  /// Hints that row i is about to be read.
+  /// Hints that row i is about to be read: its first 128 numbers. Rows in random order are waited for otherwise.
   void prefetch(int64_t i) const {
-    const char* v = single ? reinterpret_cast<const char*>(values32(i)) : reinterpret_cast<const char*>(values64(i));
-    for (int64_t line = 0; line < 4; ++line) __builtin_prefetch(v + 64 * line);
-    if (sparse)
-      for (int64_t line = 0; line < 3; ++line) __builtin_prefetch(reinterpret_cast<const char*>(columns(i)) + 64 * line);
+    const int64_t many = std::min<int64_t>(count(i), 128);
+    const auto lines = [](const void* from, int64_t bytes) {
+      const char* at = static_cast<const char*>(from);
+      for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(at + line);
+    };
+    if (single)
+      lines(values32(i), many * 4);
+    else
+      lines(values64(i), many * 8);
+    if (sparse) lines(columns(i), many * 4);
   }
 
   /// Throws InvalidData, naming row and column, for numbers that are not finite, columns out of range, unsorted or

@@ -81,7 +81,8 @@ template <DualRule kRule, class Row>
 void dual_epoch(DualState& s, FiniteSum& f, Row row) {
   const int64_t k = f.k;
   const double mu = f.strong(), scale = 1 / (mu * static_cast<double>(f.n));
-  const bool plain = f.regularizer.l1 == 0 && !f.regularizer.nonNegative;
+  // w = v/μ: the row is added to w alone, and v follows at the end.
+  const bool direct = f.regularizer.l1 == 0 && !f.regularizer.nonNegative && f.kappa == 0;
   Vector anchorPart(f.kappa > 0 ? static_cast<size_t>(f.size) : 0);
   if (f.kappa > 0)
     for (int64_t j = 0; j < f.size; ++j) anchorPart[j] = f.kappa * (*f.anchor)[j];
@@ -131,7 +132,7 @@ void dual_epoch(DualState& s, FiniteSum& f, Row row) {
           const double own = g[j] / c, y = f.target(i, static_cast<int>(j));
           double next;
           if (kRule == DualRule::Exact) {
-            next = curvature > 0 ? f.loss.derivative(scalar_prox(f.loss, y, curvature, z[j] + curvature * own), y)
+            next = curvature > 0 ? f.loss.derivative(scalar_prox(f.loss, y, curvature, z[j] + curvature * own, z[j]), y)
                                  : f.loss.derivative(z[j], y);
           } else {
             next = (1 - s.delta) * own + s.delta * f.loss.derivative(z[j], y);
@@ -145,14 +146,10 @@ void dual_epoch(DualState& s, FiniteSum& f, Row row) {
       double* delta = change.data() + r * k;
       for (int64_t j = 0; j < k; ++j) {
         s.g[i * k + j] += delta[j];
-        delta[j] *= -1 / static_cast<double>(f.n);
+        delta[j] *= -1 / (static_cast<double>(f.n) * (direct ? mu : 1));
       }
-      f.add(i, delta, s.v.data());
-      if (plain && f.kappa == 0) {  // w = v/μ: the same row once more instead of a look at its coordinates
-        for (int64_t j = 0; j < k; ++j) delta[j] /= mu;
-        f.add(i, delta, s.w.data());
-        continue;
-      }
+      f.add(i, delta, direct ? s.w.data() : s.v.data());
+      if (direct) continue;
       for (int64_t j = 0; j < k; ++j) {
         if (delta[j] == 0) continue;
         f.x.each(i, [&](int64_t column, double) { s.w[j * f.p + column] = weight_of(j * f.p + column); });
@@ -161,6 +158,8 @@ void dual_epoch(DualState& s, FiniteSum& f, Row row) {
     }
     f.count_batch(s.b);
   }
+  if (direct)
+    for (int64_t at = 0; at < f.size; ++at) s.v[at] = mu * s.w[at];
   if (s.steps % 10 == 9) dual_refresh(s, f);  // counts for nothing: no gradient is evaluated
 }
 

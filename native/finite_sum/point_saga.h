@@ -101,7 +101,7 @@ struct PointSaga {
         const double y = f.target(i, static_cast<int>(j)), reach = gamma * norm;
         const double next = c == 0 ? 0
                             : reach > 0
-                                ? c * f.loss.derivative(scalar_prox(f.loss, y, reach * c, t[j] + reach * g[j]), y)
+                                ? c * f.loss.derivative(scalar_prox(f.loss, y, reach * c, t[j] + reach * g[j], t[j]), y)
                                 : c * f.loss.derivative(t[j], y);
         a[j] = -gamma * (next - g[j]);
         change[j] = (next - g[j]) / static_cast<double>(n);

@@ -9,7 +9,8 @@
 
 namespace meanfield {
 
-inline double scalar_prox(const Loss& loss, double y, double s, double t0) {
+/// `guess`: where Newton's method begins; the margin itself is a good one in dual ascent, where t and z meet at the optimum.
+inline double scalar_prox(const Loss& loss, double y, double s, double t0, double guess) {
   switch (loss.kind) {
     case LossKind::Squared: return (t0 + s * y) / (1 + s);
     case LossKind::SquaredHinge: return y * t0 >= 1 ? t0 : (t0 + s * y) / (1 + s);
@@ -24,17 +25,20 @@ inline double scalar_prox(const Loss& loss, double y, double s, double t0) {
   // ℓ' is increasing, so that the root lies between t0 and t0 − s ℓ'(t0); Newton inside the bracket.
   double low = t0, high = t0 - s * loss.derivative(t0, y);
   if (low > high) std::swap(low, high);
-  double t = t0 - s * loss.derivative(t0, y) / (1 + s * loss.curvature(t0, y));
-  for (int iteration = 0; iteration < 100; ++iteration) {
-    if (!(t > low && t < high)) t = 0.5 * (low + high);
-    const double residual = t + s * loss.derivative(t, y) - t0;
+  double t = guess > low && guess < high ? guess : t0 - s * loss.derivative(t0, y) / (1 + s * loss.curvature(t0, y));
+  for (int iteration = 0; iteration < 200; ++iteration) {
+    if (!(t > low && t < high)) {
+      t = 0.5 * (low + high);
+      if (t == low || t == high) break;
+    }
+    const double slope = loss.derivative(t, y), residual = t + s * slope - t0;
+    // Nothing is left but the rounding of the three terms; a bracket end that is the root must not send us to the other end.
+    if (std::fabs(residual) <= 4e-16 * (std::fabs(t) + s * std::fabs(slope) + std::fabs(t0))) break;
     if (residual > 0)
       high = t;
     else
       low = t;
-    const double next = t - residual / (1 + s * loss.curvature(t, y));
-    if (std::fabs(next - t) <= 1e-15 * (1 + std::fabs(t))) return next;
-    t = next;
+    t -= residual / (1 + s * loss.curvature(t, y));
   }
   return t;
 }

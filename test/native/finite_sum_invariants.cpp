@@ -81,9 +81,18 @@ TEST_CASE("losses: Fenchel-Young holds with equality at the derivative, derivati
       CHECK(loss.value(&other, &y, 1) + loss.conjugate(&g, &y, 1) >= g * other - 1e-12);
       const double up = z + e, down = z - e;
       CHECK((loss.value(&up, &y, 1) - loss.value(&down, &y, 1)) / (2 * e) == doctest::Approx(g).epsilon(1e-4).scale(1));
-      const double s = std::exp(between(r, -8, 5)), t = scalar_prox(loss, y, s, z);
+      const double s = std::exp(between(r, -8, 5)), t = scalar_prox(loss, y, s, z, between(r, -5, 5));
       CHECK(std::fabs(t + s * loss.derivative(t, y) - z) <= 1e-11 * (1 + s) * (1 + std::fabs(z) + std::fabs(y)));
     }
+  // Logistic, from weak to very strong steps: the root is known to the rounding of t and of the three terms.
+  const Loss loss{LossKind::Logistic, 1};
+  double worst = 0;
+  for (int i = 0; i < 200000; ++i) {
+    const double y = uniform(r) < 0.5 ? -1 : 1, s = std::exp(between(r, -8, 9)), z = between(r, -1, 1) * std::exp(between(r, -3, 7));
+    const double t = scalar_prox(loss, y, s, z, between(r, -1, 1) * std::exp(between(r, -3, 5)));
+    worst = std::max(worst, std::fabs(t + s * loss.derivative(t, y) - z) / ((1 + s / 4) * std::fabs(t) + s + std::fabs(z)));
+  }
+  CHECK(worst < 1e-14);
 }
 
 TEST_CASE("regularizer: prox optimality, conjugate, soft threshold") {

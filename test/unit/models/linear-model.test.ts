@@ -16,6 +16,8 @@ describe('real data: a duality gap of 1e-8, or a refusal with a reason', () => {
     { data: 'spam.csv.gz', target: 'label', options: { loss: 'logistic', l1: 1e-3, l2: 1e-2 } },
     { data: 'diabetes.csv', target: 'progression', options: { loss: 'squared', l1: 5, l2: 0 } },
     { data: 'diabetes.csv', target: 'progression', options: { loss: 'squared', l2: 0.1 } },
+    // One-vs-rest of ten classes.
+    { data: 'digits.csv.gz', target: 'label', options: { loss: 'logistic', l2: 0.1, intercept: false } },
   ] as const
   test.each(problems)('$data $options', async ({ data, target, options }) => {
     const train = await real(data, target)
