@@ -31,14 +31,15 @@ inline double scalar_prox(const Loss& loss, double y, double s, double t0, doubl
       t = 0.5 * (low + high);
       if (t == low || t == high) break;
     }
-    const double slope = loss.derivative(t, y), residual = t + s * slope - t0;
-    // Nothing is left but the rounding of the three terms; a bracket end that is the root must not send us to the other end.
-    if (std::fabs(residual) <= 4e-16 * (std::fabs(t) + s * std::fabs(slope) + std::fabs(t0))) break;
+    const double slope = loss.derivative(t, y), residual = t + s * slope - t0, rise = 1 + s * loss.curvature(t, y);
+    // Nothing is left but the rounding of t and of the three terms; a bracket end that is the root must not send us to the other
+    // end.
+    if (std::fabs(residual) <= 4e-16 * (rise * std::fabs(t) + s * std::fabs(slope) + std::fabs(t0))) break;
     if (residual > 0)
       high = t;
     else
       low = t;
-    t -= residual / (1 + s * loss.curvature(t, y));
+    t -= residual / rise;
   }
   return t;
 }
