@@ -26,20 +26,21 @@ inline double scalar_prox(const Loss& loss, double y, double s, double t0, doubl
   double low = t0, high = t0 - s * loss.derivative(t0, y);
   if (low > high) std::swap(low, high);
   double t = guess > low && guess < high ? guess : t0 - s * loss.derivative(t0, y) / (1 + s * loss.curvature(t0, y));
+  // Newton inside the bracket; where a step is not half of the one before, as in a cycle around the root, the bracket is halved.
+  double before = high - low;
   for (int iteration = 0; iteration < 200; ++iteration) {
-    if (!(t > low && t < high)) {
-      t = 0.5 * (low + high);
-      if (t == low || t == high) break;
-    }
+    if (!(t > low && t < high)) t = 0.5 * (low + high);
     const double slope = loss.derivative(t, y), residual = t + s * slope - t0, rise = 1 + s * loss.curvature(t, y);
-    // Nothing is left but the rounding of t and of the three terms; a bracket end that is the root must not send us to the other
-    // end.
+    // Nothing is left but the rounding of t and of the three terms.
     if (std::fabs(residual) <= 4e-16 * (rise * std::fabs(t) + s * std::fabs(slope) + std::fabs(t0))) break;
     if (residual > 0)
       high = t;
     else
       low = t;
-    t -= residual / rise;
+    const double step = -residual / rise, next = std::fabs(step) <= 0.5 * before ? t + step : 0.5 * (low + high);
+    if (next == t) break;
+    before = std::fabs(next - t);
+    t = next;
   }
   return t;
 }
