@@ -516,7 +516,7 @@ export interface RunOptions {
   checkpointSeconds?: number
   /** Estimate primal, dual and gap at the end (needs noise and ridge above 0). Default true. */
   certificate?: boolean
-  /** Draws from the prior for the log-partition function; auto: 20000, fewer where data are large. (S) Default "auto". */
+  /** Draws from the prior for the log-partition function; auto: 20000, fewer where data are large. A number lifts the bound on the work of the certificate. (S) Default "auto". */
   certificateDraws?: number | 'auto'
   /** Entropy of the certificate; auto: nearest neighbours up to 10 numbers a particle, else the mixture. Default "auto". */
   certificateEstimator?: 'auto' | 'nearest-neighbours' | 'mixture' | 'two-sample'

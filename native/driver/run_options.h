@@ -48,7 +48,8 @@ struct RunOptions {
             .boolean("certificate", &RunOptions::certificate,
                      "Estimate primal, dual and gap at the end (needs noise and ridge above 0).")
             .integer("certificateDraws", "S", &RunOptions::certificateDraws, at_least(100),
-                     "Draws from the prior for the log-partition function; auto: 20000, fewer where data are large.")
+                     "Draws from the prior for the log-partition function; auto: 20000, fewer where data are large. A number lifts the "
+                     "bound on the work of the certificate.")
             .choice("certificateEstimator", &RunOptions::certificateEstimator,
                     {"auto", "nearest-neighbours", "mixture", "two-sample"},
                     "Entropy of the certificate; auto: nearest neighbours up to 10 numbers a particle, else the mixture.")

@@ -12,9 +12,11 @@ namespace {
 constexpr int kNeighbours = 10;
 constexpr int64_t kBruteQueries = 4096;
 constexpr int64_t kFewParticles = 500;
-constexpr double kLeastFraction = 0.05;
 constexpr int64_t kResponseSteps = 60;
-constexpr int64_t kTemperatures = 400;
+constexpr int64_t kTemperatures = 400, kFewestTemperatures = 50;
+constexpr int64_t kFewestChains = 32;
+constexpr int64_t kPilot = 1000;
+constexpr double kHopeless = 0.01;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// The particles of one class, in order; see gibbs.h.
@@ -79,21 +81,29 @@ class Certifier {
     if (p_ <= 2) {
       partition_ = quadrature_partition(subject_.another, subject_.potential);
     } else {
-      partition_ = importance_partition(subject_.another, subject_.potential, options_.draws, subject_.seed);
-      if (partition_.effectiveFraction < kLeastFraction) {
+      // A hopeless sample is recognized by a few draws.
+      const int64_t pilot = std::min(options_.draws, kPilot);
+      partition_ = importance_partition(subject_.another, subject_.potential, pilot, subject_.seed);
+      if (pilot < options_.draws && partition_.effectiveFraction >= kHopeless)
+        partition_ = importance_partition(subject_.another, subject_.potential, options_.draws, subject_.seed);
+      if (partition_.degenerate()) {
         const double before = partition_.effectiveFraction;
-        const int64_t chains = std::max<int64_t>(200, std::min<int64_t>(options_.draws / 20, 1000));
-        partition_ = annealed_partition(subject_.another, subject_.potential, chains / classes_ * classes_ + classes_,
-                                        kTemperatures, subject_.seed);
+        int64_t chains = std::max<int64_t>(200, std::min<int64_t>(options_.draws / 20, 1000)), temperatures = kTemperatures;
+        if (options_.work > 0) {  // two proposals a temperature
+          const double steps = options_.work / proposal_flops();
+          chains = std::clamp(static_cast<int64_t>(steps / (2 * kTemperatures)), kFewestChains, chains);
+          temperatures = std::clamp(static_cast<int64_t>(steps / (2 * static_cast<double>(chains))), kFewestTemperatures, kTemperatures);
+        }
+        partition_ = annealed_partition(subject_.another, subject_.potential, whole_classes(chains), temperatures, subject_.seed);
         partition_.how += " (importance sampling from the prior had an effective sample of " + percent(before) + ")";
       }
     }
     result_.partitionEstimator = partition_.how;
     result_.effectiveSampleSize = partition_.effectiveSize;
     result_.effectiveFraction = partition_.effectiveFraction;
-    if (partition_.effectiveFraction < kLeastFraction)
-      doubt_ += "The log-partition has an effective sample of " + percent(partition_.effectiveFraction) +
-                " even after annealing (5 % is needed): the dual may be off by " + format_option(lambda_ * partition_.doubt) +
+    if (partition_.degenerate())
+      doubt_ += "The log-partition has an effective sample of " + percent(partition_.effectiveFraction) + ", " +
+                format_option(std::round(partition_.effectiveSize)) + " draws, even after annealing (5 % and 10 draws are needed): the dual may be off by " + format_option(lambda_ * partition_.doubt) +
                 " and more. ";
   }
 
@@ -179,9 +189,19 @@ class Certifier {
     promise_ = "The measure of the particles after one more Langevin step, noise included,";
   }
 
-  /// MALA from the particles, with their potential frozen.
+  /// Of one proposal of one chain: energy and gradient over all rows.
+  double proposal_flops() const { return 6.0 * static_cast<double>(subject_.potential.rows) * static_cast<double>(p_); }
+  /// At least one chain of every class, the same number of each.
+  int64_t whole_classes(int64_t chains) const { return (chains + classes_ - 1) / classes_ * classes_; }
+
+  /// MALA from the particles, with their potential frozen. Two samples need as many chains as particles; the outputs of the
+  /// response alone do not, and then the first particles stand for all.
   void respond() {
-    response_ = subject_.another(M_);
+    int64_t chains = M_;
+    if (options_.work > 0 && options_.estimator != GapEstimator::TwoSample)
+      chains = std::min(M_, whole_classes(std::max(
+                                kFewestChains, static_cast<int64_t>(options_.work / (proposal_flops() * (kResponseSteps + kResponseSteps / 3))))));
+    response_ = subject_.another(chains);
     response_->write_particles(particles_.data());
     Mala mala(*response_, subject_.potential, subject_.seed + 1, options_.step);
     mala.run(1, kResponseSteps, true);

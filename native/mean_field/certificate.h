@@ -47,6 +47,7 @@ struct CertificateOptions {
   GapEstimator estimator = GapEstimator::Auto;
   int64_t draws = 20000;  // from the prior, and at most for other samples
   double step = 0;        // η of the mixture; above 0
+  double work = 0;        // flops that the annealed chains may take, and those of the response; 0: as many as they need
   bool response = false;  // also estimate the gap of the Gibbs response
 };
 

@@ -292,8 +292,11 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   ThreadPool pool(result.threads);
   CertificateOptions certificate;
   certificate.estimator = options_.certificateEstimator;
-  // About a second of work at most: 2·n·p flops a draw.
-  const double affordable = 2e10 / (2.0 * static_cast<double>(train.rows) * static_cast<double>(shape.parameters()));
+  // Bounded work, about a second of two cores for each of draws, annealed chains and response, unless draws are asked for: 2·n·p flops a
+  // draw.
+  constexpr double kWork = 2e10;
+  if (!options_.certificateDraws) certificate.work = kWork;
+  const double affordable = kWork / (2.0 * static_cast<double>(train.rows) * static_cast<double>(shape.parameters()));
   certificate.draws =
       options_.certificateDraws.value_or(static_cast<int64_t>(std::min(20000.0, std::max(1000.0, affordable))));
   // The mixture of the certificate takes a step without preconditioner.

@@ -253,7 +253,7 @@ Partition annealed_partition(const NetworkFactory& another, const Potential& pot
   Partition partition = from_weights(logWeights, classes);
   partition.how = "annealed importance sampling, " + std::to_string(chains) + " chains through " + std::to_string(used) +
                   " temperatures";
-  if (partition.effectiveFraction < 0.05) {
+  if (partition.degenerate()) {
     const Mean integrated = mean_of(integral);  // the chains are independent
     partition.doubt = std::fabs(integrated.value - partition.logZ);
     partition.logZ = integrated.value;

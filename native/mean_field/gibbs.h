@@ -65,11 +65,15 @@ class Mala {
   std::vector<double> energies_;             // M
 };
 
+/// Weighted samples are taken at their word from this share of the draws, and this many of them, on.
+constexpr double kLeastFraction = 0.05, kLeastSize = 10;
+
 struct Partition {
   double logZ = 0;
   double standardError = 0;
   double effectiveFraction = 1;  // (Σ w)²/Σ w² over the number of draws, least over the classes
   double effectiveSize = 0;      // the same times the draws
+  bool degenerate() const { return effectiveFraction < kLeastFraction || effectiveSize < kLeastSize; }
   double doubt = 0;              // what the estimate may be off by beyond the standard error
   std::string how;
 };

@@ -73,7 +73,9 @@ TEST_CASE("catalogue: every algorithm lowers the objective from its defaults") {
     const size_t columns = trace_columns().size();
     REQUIRE(result.trace.size() >= 2 * columns);
     const double first = result.trace[3], last = result.objective;
-    CHECK(last < 0.95 * first);  // two-timescale starts with its second layer solved
+    CAPTURE(last / first);
+    // two-timescale starts with its second layer solved: little is left to descend
+    CHECK(last < (algorithm.name == "two-timescale" ? 0.95 : 0.2) * first);
     CHECK(result.steps == 100);
     CHECK(result.passes > 0);
   }
