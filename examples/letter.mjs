@@ -1,6 +1,6 @@
 // Letter recognition (Slate 1991): rows 1 to 15,000 train, 15,001 to 20,000 test, the split of the boosting papers.
-// A mean-field softmax network trained by minibatch Langevin dynamics reaches 0.95 test accuracy and ends with a
-// certificate, which says itself how far it can be trusted.
+// A mean-field softmax network trained by minibatch Langevin dynamics reaches a test accuracy of 0.9592 and ends with a
+// certificate, which says itself how far it can be trusted: at this temperature and width, not far.
 //
 //   npm run build && node examples/letter.mjs
 import { Dataset, MeanFieldNetwork } from 'meanfield'

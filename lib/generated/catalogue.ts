@@ -2,8 +2,10 @@
 
 /** Options of the model: Mean-field two-layer network. */
 export interface MeanFieldOptions {
-  /** Number of particles (neurons). (M) Default 1000. */
-  particles?: number
+  /** Number of particles (neurons); auto: ⌈β C²/(2ε)⌉ for the accuracy ε. (M) Default 1000. */
+  particles?: number | 'auto'
+  /** What a finite number of particles may add to the objective, for particles 'auto'; auto: no such bound. (ε) Default "auto". */
+  accuracy?: number | 'auto'
   /** Outputs of the network: classes for softmax, columns of the target otherwise. (k) Default 1. */
   outputs?: number
   /** Loss; logistic and smooth hinge take targets of -1 and +1, softmax classes 0 to k-1. Default "squared". */
@@ -80,8 +82,8 @@ export interface DualAveragingOptions {
   step?: number | 'auto'
   /** η_t = η t^(-stepDecay) at outer step t; the theory uses 2, the paper's experiments 1/2. Default 0. */
   stepDecay?: number
-  /** Inner steps of the first outer step. (K_1) Default 10. */
-  innerSteps?: number
+  /** Inner steps of the first outer step; auto: ⌈√(1/(2λ'η))⌉. (K_1) Default 10. */
+  innerSteps?: number | 'auto'
   /** K_t = ⌈K_1 t^innerGrowth⌉; 0 is constant, the theory uses 2. Default 0. */
   innerGrowth?: number
   /** Rows that an outer step looks at, drawn anew: the expected-risk form; auto: all, the finite-sum form. (B) Default "auto". */
@@ -97,8 +99,8 @@ export interface DualCoordinateAscentOptions {
   name: 'dual-coordinate-ascent'
   /** Step size of the sampler in the master objective's units; auto: 1/L. (η) Default "auto". */
   step?: number | 'auto'
-  /** Sampler steps at each resampling. (K) Default 20. */
-  innerSteps?: number
+  /** Sampler steps at each resampling; auto: ⌈√(1/(2λ'η))⌉. (K) Default 20. */
+  innerSteps?: number | 'auto'
   /** Dual coordinates between resamplings, at most; auto: n. (ñ) Default "auto". */
   coordinates?: number | 'auto'
   /** Resample as soon as the effective sample size falls below this fraction of M. Default 0.5. */
@@ -114,8 +116,8 @@ export interface FictitiousPlayOptions {
   step?: number | 'auto'
   /** Share of the Gibbs response mixed in at each step; unbounded neurons need a small one. (γ) Default 0.1. */
   mixing?: number
-  /** Langevin steps towards each Gibbs response, from the previous one. (K) Default 20. */
-  innerSteps?: number
+  /** Langevin steps towards each Gibbs response, from the previous one; auto: ⌈√(1/(2λ'η))⌉. (K) Default 20. */
+  innerSteps?: number | 'auto'
 }
 
 /** Underdamped mean-field Langevin dynamics. Fu, Wilson, ICML 2024, arXiv 2312.16360; Chen, Lin, Ren, Wang, arXiv 2307.02168. */

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "native/mean_field/constants.h"
 #include "native/mean_field/entropy.h"
 
 namespace meanfield {
@@ -103,7 +104,7 @@ class Certifier {
     result_.effectiveFraction = partition_.effectiveFraction;
     if (partition_.degenerate())
       doubt_ += "The log-partition has an effective sample of " + percent(partition_.effectiveFraction) + ", " +
-                format_option(std::round(partition_.effectiveSize)) + " draws, even after annealing (5 % and 10 draws are needed): the dual may be off by " + format_option(lambda_ * partition_.doubt) +
+                format_option(std::round(partition_.effectiveSize)) + " draws, even after annealing (5 % and 10 draws are needed): the dual may be off by " + text(lambda_ * partition_.doubt) +
                 " and more. ";
   }
 
@@ -184,7 +185,7 @@ class Certifier {
     }
     result_.primal = subject_.objectiveOf(*draws) + lambda_ * negentropy;
     result_.standardError = lambda_ * std::hypot(std::sqrt(error), partition_.standardError);
-    result_.entropyEstimator = "Gaussian mixture after a Langevin step of " + format_option(options_.step) + ", " +
+    result_.entropyEstimator = "Gaussian mixture after a Langevin step of " + text(options_.step) + ", " +
                                std::to_string(S) + " draws";
     promise_ = "The measure of the particles after one more Langevin step, noise included,";
   }

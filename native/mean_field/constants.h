@@ -45,6 +45,18 @@ inline Choice auto_ridge(const NetworkOptions& options, const DataConstants& dat
                                                 text(data.meanSquare) + ", λ = " + text(options.entropy)};
 }
 
+/// M such that particles drawn from any q have E F(q_M) − F(q) ≤ (β/2M) Σ_j max_i Var_q h_j(x_i) ≤ ε (A. Nitanda, NeurIPS 2024, arXiv
+/// 2405.15767), the variance of a number in [−C, C] being at most C². Throws InvalidOption for unbounded neurons.
+inline Choice auto_particles(const Neuron& neuron, const Loss& loss, double accuracy) {
+  const double bound = neuron.scale * activation_bounds(neuron.activation).value;
+  if (!std::isfinite(bound))
+    throw Error(ErrorCode::InvalidOption, "mean-field: particles 'auto' needs bounded neurons; use the activation 'tanh' or 'sigmoid', or a number.");
+  const double variance = neuron.outputs * bound * bound;
+  return {std::max(1.0, std::ceil(loss.smoothness() * variance / (2 * accuracy))),
+          "⌈β k C²/(2ε)⌉: E F of M particles exceeds F by at most β Σ_j Var h_j/(2M); β = " + text(loss.smoothness()) + ", C = " +
+              text(bound) + ", k = " + std::to_string(neuron.outputs) + ", ε = " + text(accuracy)};
+}
+
 /// E f(t) for t ~ N(0, variance), by the midpoint rule over ±8 standard deviations: spectrally accurate for smooth f, and
 /// no node at 0, where the ReLU jumps.
 template <class F>
@@ -134,6 +146,16 @@ class Resolver {
       chosen.push_back({name, choice.value, choice.why});
     }
     return *option;
+  }
+  /// K of a loop that follows a Gibbs density with step η. Its directions relax within 1 step (curvature L = 1/η) to 1/(2λ'η) steps
+  /// (the prior's curvature 2λ'); where each loop goes on from the last, the geometric mean of the two balances them.
+  int64_t inner_steps(Auto<int64_t>& option, double step) {
+    constexpr double kMost = 1000;
+    const double slowest = 1 / (2 * ridge * step);
+    return integer("innerSteps", option,
+                   {std::clamp(std::ceil(std::sqrt(slowest)), 1.0, kMost),
+                    "⌈√(1/(2λ'η))⌉, the geometric mean of the relaxation times 1 and 1/(2λ'η) = " + text(slowest) +
+                        " of the inner chain, at most 1000"});
   }
   /// B rows of n, ⌈√n⌉ when left open. Throws InvalidOption when there are more than rows.
   int64_t minibatch(const char* algorithm, Auto<int64_t>& option) {

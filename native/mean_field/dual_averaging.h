@@ -38,7 +38,7 @@ struct DualAveraging : ParticleAlgorithm {
   struct Options {
     Auto<double> step;  // η, master form
     double stepDecay = 0;
-    int64_t innerSteps = 10;  // K_1
+    Auto<int64_t> innerSteps = int64_t{10};  // K_1
     double innerGrowth = 0;
     Auto<int64_t> minibatch;  // B
     Start start = Start::Warm;
@@ -51,7 +51,7 @@ struct DualAveraging : ParticleAlgorithm {
                       "Inner step size in the master objective's units (the paper's times λ); auto: 1/L.")
               .number("stepDecay", "", &Options::stepDecay, between(0, 4),
                       "η_t = η t^(-stepDecay) at outer step t; the theory uses 2, the paper's experiments 1/2.")
-              .integer("innerSteps", "K_1", &Options::innerSteps, between(1, 1e9), "Inner steps of the first outer step.")
+              .integer("innerSteps", "K_1", &Options::innerSteps, between(1, 1e9), "Inner steps of the first outer step; auto: ⌈√(1/(2λ'η))⌉.")
               .number("innerGrowth", "", &Options::innerGrowth, between(0, 4),
                       "K_t = ⌈K_1 t^innerGrowth⌉; 0 is constant, the theory uses 2.")
               .integer("minibatch", "B", &Options::minibatch, between(1, 1e9),
@@ -90,7 +90,9 @@ struct DualAveraging : ParticleAlgorithm {
 
   static double resolve(Options& options, Resolver& resolver) {
     if (options.minibatch) resolver.minibatch(kName, options.minibatch);
-    return resolver.step(options.step);
+    const double step = resolver.step(options.step);
+    resolver.inner_steps(options.innerSteps, step);
+    return step;
   }
 
   static Info step(State& state, Problem& problem, const Options& options, double step) {
@@ -105,7 +107,7 @@ struct DualAveraging : ParticleAlgorithm {
         state.weights[static_cast<size_t>(batch.row(i) * k + j)] += add * state.fresh[static_cast<size_t>(i * k + j)];
 
     if (options.start == Start::Restart) problem.draw_initial(Stream::Restart, static_cast<uint64_t>(state.steps));
-    const double innerSteps = std::ceil(static_cast<double>(options.innerSteps) * std::pow(t, options.innerGrowth));
+    const double innerSteps = std::ceil(static_cast<double>(*options.innerSteps) * std::pow(t, options.innerGrowth));
     const double eta = step * std::pow(t, -options.stepDecay);
     Update update;
     update.keep = 1 - 2 * eta * problem.ridge * keep;

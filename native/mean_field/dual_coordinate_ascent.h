@@ -31,7 +31,7 @@ struct DualCoordinateAscent : ParticleAlgorithm {
 
   struct Options {
     Auto<double> step;            // η
-    int64_t innerSteps = 20;      // K
+    Auto<int64_t> innerSteps = int64_t{20};      // K
     Auto<int64_t> coordinates;    // ñ
     double effectiveFraction = 0.5;
     Sampler sampler = Sampler::Langevin;
@@ -42,7 +42,7 @@ struct DualCoordinateAscent : ParticleAlgorithm {
           OptionTable<Options>()
               .number("step", "η", &Options::step, above(0),
                       "Step size of the sampler in the master objective's units; auto: 1/L.")
-              .integer("innerSteps", "K", &Options::innerSteps, between(1, 1e9), "Sampler steps at each resampling.")
+              .integer("innerSteps", "K", &Options::innerSteps, between(1, 1e9), "Sampler steps at each resampling; auto: ⌈√(1/(2λ'η))⌉.")
               .integer("coordinates", "ñ", &Options::coordinates, between(1, 1e9),
                        "Dual coordinates between resamplings, at most; auto: n.")
               .number("effectiveFraction", "", &Options::effectiveFraction, {0, 1, true},
@@ -83,10 +83,15 @@ struct DualCoordinateAscent : ParticleAlgorithm {
     const bool oneSided = neuron.activation == Activation::Sigmoid && neuron.secondLayer == SecondLayer::Fixed;
     options.bound = neuron.scale * (oneSided ? 0.5 : 1.0);
     resolver.integer("coordinates", options.coordinates, {static_cast<double>(resolver.rows), "n: one epoch"});
-    return resolver.step(options.step);
+    const double step = resolver.step(options.step);
+    resolver.inner_steps(options.innerSteps, step);
+    return step;
   }
 
-  static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) { needs_free_weights(model, kName); }
+  static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) {
+    needs_free_weights(model, kName, "its weights are densities of Gibbs laws in the whole space, and its prior is normal");
+    needs_plain_steps(model, kName);
+  }
   static State init(Problem& problem, const Options&) {
     State state;
     // g = 0 is in the domain of every conjugate, and p[0] is the prior.
@@ -195,11 +200,11 @@ struct DualCoordinateAscent : ParticleAlgorithm {
   static double sample(State& state, Problem& problem, const Options& options, double step) {
     std::vector<double> weights = state.dual;
     for (double& weight : weights) weight /= static_cast<double>(problem.train.rows);
-    const double passes = static_cast<double>(options.innerSteps);
+    const double passes = static_cast<double>(*options.innerSteps);
     if (options.sampler == Sampler::Mala) {
       const Potential potential{weights, problem.train.rows, 0, problem.ridge, problem.entropy};
       Mala mala(problem.network, potential, problem.seed, state.malaStep > 0 ? state.malaStep : step, state.innerDone);
-      mala.run(1, options.innerSteps, true);
+      mala.run(1, *options.innerSteps, true);
       state.malaStep = mala.step();
       problem.write_particles(mala.particles().data());
     } else {
@@ -207,12 +212,12 @@ struct DualCoordinateAscent : ParticleAlgorithm {
       update.keep = 1 - 2 * step * problem.ridge;
       update.rate = step;
       update.noise = std::sqrt(2 * problem.entropy * step);
-      update.repeats = options.innerSteps;
+      update.repeats = *options.innerSteps;
       update.firstStep = state.innerDone;
       update.field = {problem.seed, Stream::Noise};
       problem.update(weights, update);
     }
-    state.innerDone += static_cast<uint64_t>(options.innerSteps);
+    state.innerDone += static_cast<uint64_t>(*options.innerSteps);
     return passes;
   }
 };

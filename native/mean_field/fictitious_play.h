@@ -24,7 +24,7 @@ struct FictitiousPlay : ParticleAlgorithm {
   struct Options {
     Auto<double> step;        // η
     double mixing = 0.1;      // γ
-    int64_t innerSteps = 20;  // K
+    Auto<int64_t> innerSteps = int64_t{20};  // K
 
     static const OptionTable<Options>& table() {
       static const OptionTable<Options> table =
@@ -34,7 +34,7 @@ struct FictitiousPlay : ParticleAlgorithm {
               .number("mixing", "γ", &Options::mixing, {0, 1, true},
                       "Share of the Gibbs response mixed in at each step; unbounded neurons need a small one.")
               .integer("innerSteps", "K", &Options::innerSteps, between(1, 1e9),
-                       "Langevin steps towards each Gibbs response, from the previous one.");
+                       "Langevin steps towards each Gibbs response, from the previous one; auto: ⌈√(1/(2λ'η))⌉.");
       return table;
     }
   };
@@ -58,6 +58,12 @@ struct FictitiousPlay : ParticleAlgorithm {
     }
   };
 
+  static double resolve(Options& options, Resolver& resolver) {
+    const double step = resolver.step(options.step);
+    resolver.inner_steps(options.innerSteps, step);
+    return step;
+  }
+
   static State init(Problem& problem, const Options&) {
     State state;
     state.outputs = problem.outputs();
@@ -77,11 +83,11 @@ struct FictitiousPlay : ParticleAlgorithm {
     update.keep = 1 - 2 * step * problem.ridge;
     update.rate = step;
     update.noise = std::sqrt(2 * problem.entropy * step);
-    update.repeats = options.innerSteps;
+    update.repeats = *options.innerSteps;
     update.firstStep = state.innerDone;
     update.field = {problem.seed, Stream::Noise};
     problem.update(state.weights, update);
-    state.innerDone += static_cast<uint64_t>(options.innerSteps);
+    state.innerDone += static_cast<uint64_t>(*options.innerSteps);
 
     const std::vector<double>& z = problem.outputs();
     for (size_t i = 0; i < z.size(); ++i) state.outputs[i] += options.mixing * (z[i] - state.outputs[i]);
@@ -91,7 +97,7 @@ struct FictitiousPlay : ParticleAlgorithm {
       if (field.uniform(static_cast<uint64_t>(state.steps), static_cast<uint32_t>(r), 0) < options.mixing)
         std::copy(response.begin() + r * p, response.begin() + (r + 1) * p, state.reservoir.begin() + r * p);
     ++state.steps;
-    return {1 + static_cast<double>(options.innerSteps)};
+    return {1 + static_cast<double>(*options.innerSteps)};
   }
 
   static const Network& shown(State& state, Problem& problem) {

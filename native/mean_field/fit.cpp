@@ -60,13 +60,15 @@ Machine choose_machine(const std::string& backend, const std::string& isa, const
 
 int thread_count(const Auto<int64_t>& asked) { return asked ? static_cast<int>(*asked) : available_parallelism(); }
 
+constexpr double kMostParticles = 1e9;
+
 /// R, chosen by the loss where it is left to 'auto'.
 Choice output_scale(const NetworkOptions& model) {
   return model.outputScale ? Choice{*model.outputScale, ""} : auto_output_scale(model);
 }
 
 NetworkShape network_shape(const NetworkOptions& model, int64_t features, double scale, int threads) {
-  return {model.particles, features + (model.bias ? 1 : 0), model.neuron(scale), threads};
+  return {model.particles.value_or(0), features + (model.bias ? 1 : 0), model.neuron(scale), threads};
 }
 
 void check_finite(const MatrixView<const float>& x, const std::string& name, const CancelToken& cancel) {
@@ -114,6 +116,17 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
   scaleFromAlgorithm_ = automaticScale && model_.outputScale;
   loss_ = {model_.loss, model_.lossWidth};
   const int k = static_cast<int>(model_.outputs);
+  if (!model_.particles && !model_.accuracy)
+    throw Error(ErrorCode::InvalidOption, "mean-field: particles is 'auto' but accuracy is not given; give what the objective may be off by.");
+  if (model_.particles && model_.accuracy)
+    throw Error(ErrorCode::InvalidOption, "mean-field: accuracy is given but particles is a number; use particles 'auto', or leave accuracy out.");
+  if (!model_.particles) {
+    particleChoice_ = auto_particles(model_.neuron(output_scale(model_).value), loss_, *model_.accuracy);
+    if (particleChoice_.value > kMostParticles)
+      throw Error(ErrorCode::InvalidOption, "mean-field: accuracy " + format_option(*model_.accuracy) + " needs " + text(particleChoice_.value) +
+                                                " particles; expected at most 1e9. Use a larger accuracy.");
+    model_.particles = static_cast<int64_t>(particleChoice_.value);
+  }
   if (model_.loss == LossKind::Softmax && k < 2)
     throw Error(ErrorCode::InvalidOption, "mean-field: softmax with outputs = 1; expected at least 2 classes. Use the "
                                           "logistic loss for two classes and one output.");
@@ -217,6 +230,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     if (automatic) result.chosen.push_back({name, choice.value, choice.why});
     return choice.value;
   };
+  choose("particles", !particleChoice_.why.empty(), particleChoice_);
   const DataConstants data = measure_data(request_.train.features, cancel);
   const double scale =
       scaleFromAlgorithm_ ? choose("outputScale", true, {*model_.outputScale, "the largest output weight that " + algorithmName_ + " can reach"})
@@ -302,7 +316,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   // The mixture of the certificate takes a step without preconditioner.
   certificate.step = problem.preconditioner ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient).value
                                             : resolver.resolved;
-  const bool certifiable = options_.certificate && model_.geometry == Geometry::Free && algorithm_.samples && ridge > 0 && model_.particles > 1;
+  const bool certifiable = options_.certificate && model_.geometry == Geometry::Free && algorithm_.samples && ridge > 0 && shape.particles > 1;
   method->certify_with(certificate, pool, certifiable ? options_.certificateEvery.value_or(0) : 0);
   result.setupSeconds = seconds_since(start);
 

@@ -118,6 +118,7 @@ class MeanFieldFit {
   std::string algorithmName_;
   MeanFieldAlgorithm::Bound algorithm_;
   bool scaleFromAlgorithm_ = false;
+  Choice particleChoice_{0, ""};  // empty why: a number was given
   std::string identity_;  // of the fit that this one does the work of; empty: its own
   Loss loss_;
 };

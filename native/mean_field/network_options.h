@@ -13,7 +13,8 @@ enum class Geometry { Free, Sphere };
 enum class Preconditioning { None, Inputs, Gradient };
 
 struct NetworkOptions {
-  int64_t particles = 1000;
+  Auto<int64_t> particles = int64_t{1000};
+  Auto<double> accuracy;
   int64_t outputs = 1;
   LossKind loss = LossKind::Squared;
   double lossWidth = 1;
@@ -36,7 +37,10 @@ struct NetworkOptions {
   static const OptionTable<NetworkOptions>& table() {
     static const OptionTable<NetworkOptions> table =
         OptionTable<NetworkOptions>()
-            .integer("particles", "M", &NetworkOptions::particles, between(1, 1e9), "Number of particles (neurons).")
+            .integer("particles", "M", &NetworkOptions::particles, between(1, 1e9),
+                     "Number of particles (neurons); auto: ⌈β C²/(2ε)⌉ for the accuracy ε.")
+            .number("accuracy", "ε", &NetworkOptions::accuracy, above(0),
+                    "What a finite number of particles may add to the objective, for particles 'auto'; auto: no such bound.")
             .integer("outputs", "k", &NetworkOptions::outputs, between(1, 4096),
                      "Outputs of the network: classes for softmax, columns of the target otherwise.")
             .choice("loss", &NetworkOptions::loss, {"squared", "logistic", "smooth-hinge", "huber", "softmax"},

@@ -30,12 +30,12 @@ FitResult MeanFieldFit::run_on(const Preconditioner& map, const CancelToken& can
   const int64_t p = request_.train.features.cols + (model_.bias ? 1 : 0) + model_.neuron(1).tail();
   if (request_.initial) {
     initial.assign(request_.initial, request_.initial + request_.initialCount);
-    map.map(initial.data(), model_.particles, p, true);
+    map.map(initial.data(), *model_.particles, p, true);
     mapped.request_.initial = initial.data();
   }
   FitResult result = mapped.run(cancel, onPoint);
-  map.map(result.particles.data(), model_.particles, p, false);
-  for (Snapshot& snapshot : result.snapshots) map.map(snapshot.particles.data(), model_.particles, p, false);
+  map.map(result.particles.data(), *model_.particles, p, false);
+  for (Snapshot& snapshot : result.snapshots) map.map(snapshot.particles.data(), *model_.particles, p, false);
   return result;
 }
 

@@ -72,6 +72,14 @@ void Problem::precondition(Rows rows, const std::vector<double>& weights, const 
   }
 }
 
+void Problem::update(Rows rows, const std::vector<double>& weights, const Update& update,
+                     const std::vector<float>& correction, double rate) {
+  fresh_ = false;
+  network.update(train.matrix, rows, weights.data(), update);
+  add(correction, -rate);
+  project();
+}
+
 void Problem::anneal(int64_t t) {
   const double s = static_cast<double>(t) / static_cast<double>(schedule.steps);
   entropy = std::max(finalEntropy_, schedule.start * annealing_factor(schedule.kind, s));

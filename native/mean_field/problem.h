@@ -81,6 +81,9 @@ class Problem {
   void weigh(Rows rows, int64_t first, int64_t count, const double* z, double* weights, double* sum) const;
   void update(const std::vector<double>& weights, const Update& update);
   void update(Rows rows, const std::vector<double>& weights, const Update& update);
+  /// The same with `correction` (M × p) added to the drift: one step, projected once where there is a sphere.
+  void update(Rows rows, const std::vector<double>& weights, const Update& update, const std::vector<float>& correction,
+              double rate);
   /// θ_r ← θ_r + factor · delta_r; delta is M × p.
   void add(const std::vector<float>& delta, double factor);
   /// `loss_weights` and `update` in one go, which computes each neuron only once (kernels.h: step); `weights` is room for

@@ -68,7 +68,7 @@ struct SvrgLangevin : ParticleAlgorithm {
                       "⌈n/B⌉: as many gradients between anchors as at one"});
     return resolver.step(options.step);
   }
-  static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) { needs_free_weights(model, kName); }
+  static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) { needs_plain_steps(model, kName); }
   static State init(Problem&, const Options&) { return {}; }
 
   static Info step(State& state, Problem& problem, const Options& options, double step) {
@@ -111,8 +111,7 @@ struct SvrgLangevin : ParticleAlgorithm {
       state.lastLoss = problem.loss_weights(batch.rows(), state.weights);
       update.rate = step;
     }
-    problem.update(batch.rows(), full ? state.anchorDual : state.weights, update);
-    problem.add(correction, -step);
+    problem.update(batch.rows(), full ? state.anchorDual : state.weights, update, correction, step);
     ++state.steps;
     return {full ? 1 : 2 * static_cast<double>(batch.count) / static_cast<double>(n)};
   }

@@ -66,7 +66,7 @@ struct TwoTimescale : ParticleAlgorithm {
 
   /// The returned network stores a_j as R tanh(r_j), |a_j| ≤ rms(y)/λ̄ < R, so that predicting needs nothing new.
   static void adapt(const Options& options, NetworkOptions& model, const double* targets, int64_t count) {
-    needs_free_weights(model, kName);
+    needs_plain_steps(model, kName);
     const auto refuse = [](const std::string& what) { throw Error(ErrorCode::InvalidOption, std::string(kName) + ": " + what); };
     if (model.loss != LossKind::Squared) refuse("the loss must be 'squared', for which the second layer is a ridge regression.");
     if (model.outputs != 1) refuse("outputs is " + std::to_string(model.outputs) + "; expected 1.");
@@ -129,6 +129,13 @@ struct TwoTimescale : ParticleAlgorithm {
       state.first[i] = static_cast<float>((1 - 2 * step * problem.ridge) * state.first[i] +
                                           step * options.secondRidge * (a[i / inputs] * gradient[i] - b[i / inputs] * noiseGradient[i]) +
                                           noise * xi[i]);
+    if (problem.geometry == Geometry::Sphere)  // as in the bilevel form, where the ridge has no effect
+      for (size_t first = 0; first < state.first.size(); first += inputs) {
+        double square = 0;
+        for (size_t c = first; c < first + inputs; ++c) square += static_cast<double>(state.first[c]) * state.first[c];
+        const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
+        for (size_t c = first; c < first + inputs; ++c) state.first[c] = static_cast<float>(scale * state.first[c]);
+      }
     solve(state, problem);
     ++state.steps;
     return {2};

@@ -77,7 +77,10 @@ struct UnderdampedLangevin : ParticleAlgorithm {
                            {std::min(1 / std::sqrt(L), friction / L), "the smaller of 1/√L and γ/L, half the stable step"});
   }
 
-  static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) { needs_free_weights(model, kName); }
+  static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) {
+    needs_free_weights(model, kName, "velocities would have to be carried along the sphere, for which there is no published step");
+    needs_plain_steps(model, kName);
+  }
   static State init(Problem& problem, const Options&) {
     State state;
     state.velocities = problem.normals(Stream::Velocity, 0);
