@@ -384,7 +384,7 @@ TEST_CASE("certificate: the reference run of §7.5, gaps along noisy gradient de
     CAPTURE(likeReference[point]);
     // One run against the mean of `seeds`: three deviations, and half a unit of the last digit that is given.
     CHECK(std::fabs(likeReference[point] - reference[point]) < 3 * deviation[point] * std::sqrt(1 + 1.0 / seeds) + 5e-5);
-    // A degenerate log Ẑ is too low and its gap too small; ours is not below it.
+    // A degenerate log Ẑ is too low and its gap too small, if anything; ours is not below it.
     CHECK(ours[point] > likeReference[point] - 3 * deviation[point] / std::sqrt(seeds));
     if (point > 0) CHECK(ours[point] < ours[point - 1] + 1e-3);
   }
