@@ -63,7 +63,8 @@ std::string field_json(const OptionField& field) {
   const std::string value = format_option(field.defaultValue);
   std::string json = "{\"name\":" + quote(field.name) + ",\"symbol\":" + quote(field.symbol) +
                      ",\"type\":" + quote(kTypes[static_cast<int>(field.type)]) +
-                     ",\"auto\":" + (field.allowsAuto ? "true" : "false") + ",\"default\":" + (text ? quote(value) : value);
+                     ",\"auto\":" + (field.allowsAuto ? "true" : "false") +
+                     ",\"default\":" + (text ? quote(value) : value);
   if (std::isfinite(field.range.min)) json += ",\"min\":" + format_option(field.range.min);
   if (std::isfinite(field.range.max)) json += ",\"max\":" + format_option(field.range.max);
   if (field.range.minOpen) json += ",\"minOpen\":true";
@@ -106,12 +107,14 @@ std::string catalogue_json() {
          array(LinearOptions::table().describe(), field_json) + ",\"algorithms\":" + linear +
          ",\"defaultAlgorithm\":" + quote(kAutoAlgorithm) +
          ",\"run\":" + array(LinearRunOptions::table().describe(), field_json) +
-         ",\"traceColumns\":" + array(linear_trace_columns(), column_json) +
-         "}],\"measures\":[" +
-         measure_json("particle-measure", "Particles on the torus fitted to points by the squared maximum mean discrepancy",
-                      "Chizat, TMLR 2022, arXiv 2202.01009", MeasureOptions::table().describe()) + "," +
+         ",\"traceColumns\":" + array(linear_trace_columns(), column_json) + "}],\"measures\":[" +
+         measure_json("particle-measure",
+                      "Particles on the torus fitted to points by the squared maximum mean discrepancy",
+                      "Chizat, TMLR 2022, arXiv 2202.01009", MeasureOptions::table().describe()) +
+         "," +
          measure_json("minimax-game", "Minimax game of two distributions on the line",
-                      "Kim, Yamamoto, Oko, Yang, Suzuki, ICLR 2024, arXiv 2312.01127", MinimaxOptions::table().describe()) +
+                      "Kim, Yamamoto, Oko, Yang, Suzuki, ICLR 2024, arXiv 2312.01127",
+                      MinimaxOptions::table().describe()) +
          "],\"measureRun\":" + array(MeasureRunOptions::table().describe(), field_json) +
          ",\"run\":" + array(RunOptions::table().describe(), field_json) +
          ",\"traceColumns\":" + array(trace_columns(), column_json) + "}";

@@ -1,6 +1,7 @@
 // The checks of the house: layers, source list, generated files, types, lint.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { unformatted } from './clang-format.mjs'
 import { filesUnder, main, quiet, root } from './lib.mjs'
 
 const read = (file) => readFileSync(join(root, file), 'utf8')
@@ -66,6 +67,10 @@ export const checks = {
   },
   lint: () => {
     quiet(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'])
+  },
+  format: async () => {
+    const files = await unformatted()
+    if (files.length > 0) throw new Error(`not formatted, 'npm run format' does it:\n  ${files.join('\n  ')}`)
   },
 }
 

@@ -8,10 +8,10 @@ export async function unformatted(write = false) {
   const { format } = await import('@wasm-fmt/clang-format')
   const style = readFileSync(join(root, '.clang-format'), 'utf8')
   return filesUnder('native', 'test/native', 'bench/native').filter((file) => {
-    if (!/\.(h|cpp|cu|inc)$/.test(file) || file.startsWith('native/third_party/')) return false
+    if (!/\.(h|cpp|cu|inl)$/.test(file) || file.startsWith('native/third_party/')) return false
     const path = join(root, file)
     const text = readFileSync(path, 'utf8')
-    const formatted = format(text, file, style)
+    const formatted = format(text, 'file.cpp', style)
     if (formatted === text) return false
     if (write) writeFileSync(path, formatted)
     return true

@@ -15,14 +15,14 @@
 #include <utility>
 
 #define MEANFIELD_WITHOUT_DOCTEST
-#define REQUIRE(condition) \
-  do { \
+#define REQUIRE(condition)                                             \
+  do {                                                                 \
     if (!(condition)) throw std::runtime_error("failed: " #condition); \
   } while (false)
 #define INFO(...)
 #include "native/core/errors.h"
-#include "native/kernels/devices.h"
 #include "native/core/thread_pool.h"
+#include "native/kernels/devices.h"
 #include "native/kernels/together.h"
 #include "test/native/backend_cases.h"
 #include "test/native/point_cases.h"
@@ -135,7 +135,8 @@ double timed(const std::function<void()>& work) {
 }
 
 /// One line of the table of timings; empty when the device has too little memory.
-std::string time_one(const Backend* backend, int device, int64_t n, int64_t d, int64_t M, Precision precision, double peak) {
+std::string time_one(const Backend* backend, int device, int64_t n, int64_t d, int64_t M, Precision precision,
+                     double peak) {
   NetworkShape shape{M, d + 1, Neuron{}, 1};
   shape.precision = precision;
   shape.device = device;
@@ -143,7 +144,8 @@ std::string time_one(const Backend* backend, int device, int64_t n, int64_t d, i
   if (backend->open(&shape, &network) != Status::Ok) return "";
   std::vector<float> x(static_cast<size_t>(n * d));
   const RandomField field{3, Stream::Init};
-  for (size_t i = 0; i < x.size(); ++i) x[i] = 3.4641f * static_cast<float>(field.uniform(0, static_cast<uint32_t>(i), 0) - 0.5);
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = 3.4641f * static_cast<float>(field.uniform(0, static_cast<uint32_t>(i), 0) - 0.5);
   std::vector<double> z(static_cast<size_t>(n)), omega(static_cast<size_t>(n), 1.0 / static_cast<double>(n));
   int32_t matrix = 0;
   const Rows rows{nullptr, n};
@@ -163,11 +165,14 @@ std::string time_one(const Backend* backend, int device, int64_t n, int64_t d, i
     update = timed([&] { status = backend->update(network, matrix, rows, omega.data(), &step, nullptr); });
   const std::string message = status == Status::Ok ? "" : backend->message();
   backend->close(network);
-  if (status != Status::Ok) return "{\"n\": " + number(n) + ", \"d\": " + number(d) + ", \"particles\": " + number(M) + ", \"failed\": " + quoted(message) + "}";
+  if (status != Status::Ok)
+    return "{\"n\": " + number(n) + ", \"d\": " + number(d) + ", \"particles\": " + number(M) +
+           ", \"failed\": " + quoted(message) + "}";
   const double products = 2.0 * static_cast<double>(n) * static_cast<double>(M) * static_cast<double>(d + 1);
-  return "{\"n\": " + number(n) + ", \"d\": " + number(d) + ", \"particles\": " + number(M) + ", \"precision\": " +
-         quoted(kPrecisionNames[static_cast<int>(precision)]) + ", \"outputsSeconds\": " + number(outputs) +
-         ", \"updateSeconds\": " + number(update) + ", \"outputsFractionOfPeak\": " + number(products / outputs / peak) +
+  return "{\"n\": " + number(n) + ", \"d\": " + number(d) + ", \"particles\": " + number(M) +
+         ", \"precision\": " + quoted(kPrecisionNames[static_cast<int>(precision)]) +
+         ", \"outputsSeconds\": " + number(outputs) + ", \"updateSeconds\": " + number(update) +
+         ", \"outputsFractionOfPeak\": " + number(products / outputs / peak) +
          ", \"updateFractionOfPeak\": " + number(2 * products / update / peak) + "}";
 }
 
@@ -218,16 +223,22 @@ Arguments parse(int count, char** values) {
       if (i + 1 >= count) throw std::runtime_error(name + " needs a value.");
       return values[++i];
     };
-    if (name == "--device") a.device = std::atoi(value().c_str());
-    else if (name == "--only-correctness") a.onlyCorrectness = true;
-    else if (name == "--quick") a.quick = true;
-    else if (name == "--record") a.record = value();
-    else if (name == "--baseline") a.baseline = value();
+    if (name == "--device")
+      a.device = std::atoi(value().c_str());
+    else if (name == "--only-correctness")
+      a.onlyCorrectness = true;
+    else if (name == "--quick")
+      a.quick = true;
+    else if (name == "--record")
+      a.record = value();
+    else if (name == "--baseline")
+      a.baseline = value();
     else if (name == "--note") {
       const std::string note = value();
       const size_t at = note.find('=');
       a.notes.emplace_back(note.substr(0, at), at == std::string::npos ? "" : note.substr(at + 1));
-    } else throw std::runtime_error("unknown argument " + name + ".");
+    } else
+      throw std::runtime_error("unknown argument " + name + ".");
   }
   return a;
 }
@@ -243,7 +254,8 @@ std::vector<Case> cases_of(bool quick) {
   if (quick) return {cases.begin(), cases.begin() + 24};
   for (int64_t n : {1, 33, 1100})
     for (int64_t d : {1, 6, 20, 31, 32, 131, 300})
-      for (int64_t M : {1, 33, 257, 1111}) cases.push_back({n, d, M, neurons[next++ * 7 % neurons.size()], next % 3 == 0});
+      for (int64_t M : {1, 33, 257, 1111})
+        cases.push_back({n, d, M, neurons[next++ * 7 % neurons.size()], next % 3 == 0});
   return cases;
 }
 
@@ -272,11 +284,12 @@ int check(const Arguments& a) {
     Worst worst;
     for (const Case& c : cases_of(a.quick)) compare(backend, a.device, c, way, worst);
     correct = correct && worst.all() <= 1;
-    std::printf("%-8s %4d cases, largest error / bound: outputs %.3f gradient %.3f energies %.3f update %.3f\n", way.name(),
-                worst.cases, worst.outputs, worst.gradient, worst.energies, worst.update);
+    std::printf("%-8s %4d cases, largest error / bound: outputs %.3f gradient %.3f energies %.3f update %.3f\n",
+                way.name(), worst.cases, worst.outputs, worst.gradient, worst.energies, worst.update);
     json << comma << "{\"precision\": " << quoted(way.name()) << ", \"cases\": " << worst.cases
-         << ", \"errorOverBound\": {\"outputs\": " << number(worst.outputs) << ", \"gradient\": " << number(worst.gradient)
-         << ", \"energies\": " << number(worst.energies) << ", \"update\": " << number(worst.update) << "}}";
+         << ", \"errorOverBound\": {\"outputs\": " << number(worst.outputs)
+         << ", \"gradient\": " << number(worst.gradient) << ", \"energies\": " << number(worst.energies)
+         << ", \"update\": " << number(worst.update) << "}}";
     comma = ",\n    ";
   }
   point_cases::PointErrors points;
@@ -289,8 +302,9 @@ int check(const Arguments& a) {
   const bool together = run_small(backend, a.device, 12, 1).particles == run_small(backend, a.device, 12, 12).particles;
   correct = correct && together;
   std::printf("networks that launch together give the bits that they give alone: %s\n", together ? "yes" : "no");
-  json << "\n  ],\n  \"togetherAsAlone\": " << (together ? "true" : "false") << ",\n  \"points\": {\"neighbours\": " << number(points.neighbours) << ", \"mixture\": " << number(points.mixture)
-       << "},\n  \"differenceAfter100Steps\": {";
+  json << "\n  ],\n  \"togetherAsAlone\": " << (together ? "true" : "false")
+       << ",\n  \"points\": {\"neighbours\": " << number(points.neighbours)
+       << ", \"mixture\": " << number(points.mixture) << "},\n  \"differenceAfter100Steps\": {";
   comma = "";
   for (int64_t d : {5, 40, 300}) {
     const double difference = after_hundred_steps(backend, a.device, d);
@@ -323,9 +337,11 @@ int check(const Arguments& a) {
           if (peak[way] > 0) add(20000, d, M, way);
     for (int64_t d : {10, 784}) add(100000, d, 1000000, device.major < 8 ? 0 : 1);
     json << "\n  ]";
-    const double gpu = run_small(backend, a.device, 2048, 256).seconds, cpu = run_small(cpu_backend(), -1, 128, 2).seconds;
+    const double gpu = run_small(backend, a.device, 2048, 256).seconds,
+                 cpu = run_small(cpu_backend(), -1, 128, 2).seconds;
     std::printf("small runs a second: %.0f together on the device, %.0f on two cores\n", 2048 / gpu, 128 / cpu);
-    json << ",\n  \"smallRunsPerSecond\": {\"device\": " << number(2048 / gpu) << ", \"twoCores\": " << number(128 / cpu) << "}";
+    json << ",\n  \"smallRunsPerSecond\": {\"device\": " << number(2048 / gpu)
+         << ", \"twoCores\": " << number(128 / cpu) << "}";
     if (!a.baseline.empty()) {
       std::ifstream file(a.baseline);
       std::stringstream text;

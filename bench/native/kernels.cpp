@@ -224,10 +224,10 @@ void steps(const Options& options, const Backend* backend, int64_t n, int64_t d,
         (long long)n, (long long)d, (long long)m, options.threads, count / seconds, flops / seconds * 1e-9,
         2e-9 * peak * options.threads);
   else
-    std::printf("n=%-6lld d=%-4lld M=%-7lld %9.1f steps/s  %6.1f GFLOP/s  %4.1f%% of peak  %5.2f cycles a pair\n", (long long)n,
-              (long long)d, (long long)m, count / seconds, flops / seconds * 1e-9,
-              100 * flops / seconds / (2 * peak * options.threads),
-              seconds / count * hertz * options.threads / (static_cast<double>(n) * static_cast<double>(m)));
+    std::printf("n=%-6lld d=%-4lld M=%-7lld %9.1f steps/s  %6.1f GFLOP/s  %4.1f%% of peak  %5.2f cycles a pair\n",
+                (long long)n, (long long)d, (long long)m, count / seconds, flops / seconds * 1e-9,
+                100 * flops / seconds / (2 * peak * options.threads),
+                seconds / count * hertz * options.threads / (static_cast<double>(n) * static_cast<double>(m)));
   std::fflush(stdout);
 }
 
@@ -243,7 +243,8 @@ int main(int argc, char** argv) {
   const double hertz = peak / (2 * tiles.width);
   if (!options.json) {
     std::printf(
-        "%s, %d thread%s; multiply-add peak of one core %.0f GFLOP/s (clock of %.2f GHz at two a cycle); %s, %s layer\n",
+        "%s, %d thread%s; multiply-add peak of one core %.0f GFLOP/s (clock of %.2f GHz at two a cycle); %s, %s "
+        "layer\n",
         backend->isa, options.threads, options.threads == 1 ? "" : "s", 2e-9 * peak, hertz * 1e-9,
         kActivationNames[static_cast<int>(options.neuron.activation)],
         kSecondLayerNames[static_cast<int>(options.neuron.secondLayer)]);

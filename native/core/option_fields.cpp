@@ -68,8 +68,8 @@ std::string format_option(const OptionValue& value) {
 
 void check_option(const std::string& owner, const OptionField& field, const OptionValue& value) {
   if (fits(field, value)) return;
-  std::string message = owner + ": option '" + field.name + "' is " + format_option(value) + "; expected " +
-                        expectation(field) + ".";
+  std::string message =
+      owner + ": option '" + field.name + "' is " + format_option(value) + "; expected " + expectation(field) + ".";
   if (const std::string* text = std::get_if<std::string>(&value)) {
     const std::string near = nearest_name(*text, field.choices);
     if (!near.empty()) message += " Did you mean '" + near + "'?";

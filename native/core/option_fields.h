@@ -64,39 +64,43 @@ std::string format_option(const OptionValue& value);
 template <class O>
 class OptionTable {
  public:
-  OptionTable& number(const char* name, const char* symbol, double O::*member, Range range, const char* doc) {
-    return add({name, symbol, OptionType::Number, false, {}, range, {}, doc},
-               [member](O& o, const OptionValue& v) { o.*member = std::get<double>(v); },
-               [member](const O& o) { return OptionValue(o.*member); });
+  OptionTable& number(const char* name, const char* symbol, double O::* member, Range range, const char* doc) {
+    return add(
+        {name, symbol, OptionType::Number, false, {}, range, {}, doc},
+        [member](O& o, const OptionValue& v) { o.*member = std::get<double>(v); },
+        [member](const O& o) { return OptionValue(o.*member); });
   }
-  OptionTable& number(const char* name, const char* symbol, Auto<double> O::*member, Range range, const char* doc) {
+  OptionTable& number(const char* name, const char* symbol, Auto<double> O::* member, Range range, const char* doc) {
     return add({name, symbol, OptionType::Number, true, {}, range, {}, doc}, set_auto<double>(member),
                get_auto<double>(member));
   }
-  OptionTable& integer(const char* name, const char* symbol, int64_t O::*member, Range range, const char* doc) {
-    return add({name, symbol, OptionType::Integer, false, {}, range, {}, doc},
-               [member](O& o, const OptionValue& v) { o.*member = static_cast<int64_t>(std::get<double>(v)); },
-               [member](const O& o) { return OptionValue(static_cast<double>(o.*member)); });
+  OptionTable& integer(const char* name, const char* symbol, int64_t O::* member, Range range, const char* doc) {
+    return add(
+        {name, symbol, OptionType::Integer, false, {}, range, {}, doc},
+        [member](O& o, const OptionValue& v) { o.*member = static_cast<int64_t>(std::get<double>(v)); },
+        [member](const O& o) { return OptionValue(static_cast<double>(o.*member)); });
   }
-  OptionTable& integer(const char* name, const char* symbol, Auto<int64_t> O::*member, Range range, const char* doc) {
+  OptionTable& integer(const char* name, const char* symbol, Auto<int64_t> O::* member, Range range, const char* doc) {
     return add({name, symbol, OptionType::Integer, true, {}, range, {}, doc}, set_auto<int64_t>(member),
                get_auto<int64_t>(member));
   }
-  OptionTable& boolean(const char* name, bool O::*member, const char* doc) {
-    return add({name, "", OptionType::Boolean, false, {}, {}, {}, doc},
-               [member](O& o, const OptionValue& v) { o.*member = std::get<bool>(v); },
-               [member](const O& o) { return OptionValue(o.*member); });
+  OptionTable& boolean(const char* name, bool O::* member, const char* doc) {
+    return add(
+        {name, "", OptionType::Boolean, false, {}, {}, {}, doc},
+        [member](O& o, const OptionValue& v) { o.*member = std::get<bool>(v); },
+        [member](const O& o) { return OptionValue(o.*member); });
   }
   /// `choices` are the names of the enumerators 0, 1, 2, … of E.
   template <class E>
-  OptionTable& choice(const char* name, E O::*member, std::vector<std::string> choices, const char* doc) {
-    return add({name, "", OptionType::Choice, false, {}, {}, choices, doc},
-               [member, choices](O& o, const OptionValue& v) {
-                 const std::string& text = std::get<std::string>(v);
-                 for (size_t i = 0; i < choices.size(); ++i)
-                   if (choices[i] == text) o.*member = static_cast<E>(i);
-               },
-               [member, choices](const O& o) { return OptionValue(choices[static_cast<size_t>(o.*member)]); });
+  OptionTable& choice(const char* name, E O::* member, std::vector<std::string> choices, const char* doc) {
+    return add(
+        {name, "", OptionType::Choice, false, {}, {}, choices, doc},
+        [member, choices](O& o, const OptionValue& v) {
+          const std::string& text = std::get<std::string>(v);
+          for (size_t i = 0; i < choices.size(); ++i)
+            if (choices[i] == text) o.*member = static_cast<E>(i);
+        },
+        [member, choices](const O& o) { return OptionValue(choices[static_cast<size_t>(o.*member)]); });
   }
 
   /// Defaults overridden by `values`; every bad name or value throws InvalidOption. `owner` names the table in messages.
@@ -139,7 +143,7 @@ class OptionTable {
   };
 
   template <class T>
-  static std::function<void(O&, const OptionValue&)> set_auto(Auto<T> O::*member) {
+  static std::function<void(O&, const OptionValue&)> set_auto(Auto<T> O::* member) {
     return [member](O& o, const OptionValue& v) {
       if (const double* number = std::get_if<double>(&v))
         o.*member = static_cast<T>(*number);
@@ -148,7 +152,7 @@ class OptionTable {
     };
   }
   template <class T>
-  static std::function<OptionValue(const O&)> get_auto(Auto<T> O::*member) {
+  static std::function<OptionValue(const O&)> get_auto(Auto<T> O::* member) {
     return [member](const O& o) {
       return (o.*member) ? OptionValue(static_cast<double>(*(o.*member))) : OptionValue(std::monostate{});
     };

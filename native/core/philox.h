@@ -12,8 +12,19 @@
 namespace meanfield {
 
 /// What a random number is for. Streams never share a counter. Values are part of the checkpoint format.
-enum class Stream : uint32_t { Init = 0, Noise = 1, Minibatch = 2, Restart = 3, Certificate = 4, Output = 5, Velocity = 6,
-                               Coordinate = 7, Accept = 8, Reservoir = 9, Labels = 10 };
+enum class Stream : uint32_t {
+  Init = 0,
+  Noise = 1,
+  Minibatch = 2,
+  Restart = 3,
+  Certificate = 4,
+  Output = 5,
+  Velocity = 6,
+  Coordinate = 7,
+  Accept = 8,
+  Reservoir = 9,
+  Labels = 10
+};
 
 struct PhiloxWords {
   uint32_t word[4];
@@ -61,7 +72,9 @@ struct RandomField {
 MEANFIELD_HOST_DEVICE inline float radius_uniform(uint32_t word) {
   return static_cast<float>(static_cast<int32_t>(word >> 1)) * 0x1p-31f + 0x1p-32f;
 }
-MEANFIELD_HOST_DEVICE inline float half_turns(uint32_t word) { return static_cast<float>(static_cast<int32_t>(word)) * 0x1p-31f; }
+MEANFIELD_HOST_DEVICE inline float half_turns(uint32_t word) {
+  return static_cast<float>(static_cast<int32_t>(word)) * 0x1p-31f;
+}
 
 /// Box-Muller: words (0, 1) give normals 0 = R cos, 1 = R sin; words (2, 3) give 2 and 3.
 inline float RandomField::normal(uint64_t step, uint32_t particle, uint32_t coordinate) const {

@@ -20,7 +20,8 @@ RightSingular right_singular_vectors(const MatrixView<const float>& matrix, int6
     const Eigen::VectorXd row = Eigen::Map<const Eigen::VectorXf>(matrix.row(i), d).cast<double>();
     gram.selfadjointView<Eigen::Lower>().rankUpdate(row);
   }
-  if (!gram.allFinite()) throw Error(ErrorCode::InvalidData, "singular vectors: the matrix holds numbers that are not finite.");
+  if (!gram.allFinite())
+    throw Error(ErrorCode::InvalidData, "singular vectors: the matrix holds numbers that are not finite.");
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram);
   RightSingular result;
   for (int64_t j = 0; j < count; ++j) {

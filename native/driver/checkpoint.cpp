@@ -106,7 +106,8 @@ void write_checkpoint(const std::string& path, const std::string& identity, cons
 
 Reader read_checkpoint(const std::string& path, const std::string& identity) {
   FILE* file = std::fopen(path.c_str(), "rb");
-  if (!file) refuse(path, std::string("could not be opened: ") + std::strerror(errno) + ". Check its name, or start anew.");
+  if (!file)
+    refuse(path, std::string("could not be opened: ") + std::strerror(errno) + ". Check its name, or start anew.");
   struct stat status;
   if (::fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode)) {
     std::fclose(file);

@@ -11,9 +11,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 constexpr size_t kMaxTraceRows = 512;
 // Steps between the first trace points at most: a budget that is meant to be cut short must not keep a run silent.
@@ -48,7 +46,8 @@ class Trace {
     every *= 2;
     std::vector<double> kept;
     for (size_t i = 0; i < rows(); ++i)
-      if (static_cast<int64_t>(step_at(i)) % every == 0) kept.insert(kept.end(), this->row(i), this->row(i) + columns());
+      if (static_cast<int64_t>(step_at(i)) % every == 0)
+        kept.insert(kept.end(), this->row(i), this->row(i) + columns());
     values = std::move(kept);
   }
 
@@ -57,8 +56,8 @@ class Trace {
 };
 
 std::vector<double*> numbers(Measurement& m) {
-  return {&m.objective, &m.loss, &m.secondMoment, &m.score, &m.validationLoss, &m.validationScore, &m.dual, &m.gap,
-          &m.primal,    &m.gapError};
+  return {&m.objective,       &m.loss, &m.secondMoment, &m.score,  &m.validationLoss,
+          &m.validationScore, &m.dual, &m.gap,          &m.primal, &m.gapError};
 }
 
 class Loop {
@@ -70,7 +69,8 @@ class Loop {
     const bool otherBudget = options_.passes || options_.seconds;
     for (double* value : numbers(last_)) *value = Measurement::kNone;  // nothing has been measured
     maxSteps_ = options_.steps ? *options_.steps
-                               : otherBudget ? std::numeric_limits<int64_t>::max() : method.default_steps();
+                : otherBudget  ? std::numeric_limits<int64_t>::max()
+                               : method.default_steps();
     if (options_.traceEvery) {
       trace_.every = *options_.traceEvery;
       trace_.thinning = false;
@@ -281,9 +281,19 @@ const std::vector<TraceColumn>& trace_columns() {
 }
 
 std::vector<double> Method::trace_row(double seconds, const Measurement& m) const {
-  return {static_cast<double>(steps()), passes(), seconds,          m.objective,      m.loss,
-          m.secondMoment,               m.score,  m.validationLoss, m.validationScore,
-          m.primal,                     m.dual,   m.gap,            m.gapError};
+  return {static_cast<double>(steps()),
+          passes(),
+          seconds,
+          m.objective,
+          m.loss,
+          m.secondMoment,
+          m.score,
+          m.validationLoss,
+          m.validationScore,
+          m.primal,
+          m.dual,
+          m.gap,
+          m.gapError};
 }
 
 RunRecord drive(Method& method, const RunPlan& plan, const CancelToken& cancel,

@@ -14,7 +14,7 @@ namespace meanfield {
 /// What is recorded of the present iterate. Every number in double; NaN where there is none.
 struct Measurement {
   double objective = 0, loss = 0, secondMoment = 0, score = 0, validationLoss = 0, validationScore = 0;
-  double dual = kNone, gap = kNone;  // where there is a certificate
+  double dual = kNone, gap = kNone;         // where there is a certificate
   double primal = kNone, gapError = kNone;  // where it is estimated
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 };

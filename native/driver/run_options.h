@@ -32,7 +32,8 @@ struct RunOptions {
             .number("passes", "", &RunOptions::passes, above(0),
                     "Budget in data passes: gradient evaluations per particle divided by n; auto: none.")
             .number("seconds", "", &RunOptions::seconds, above(0), "Budget in seconds of solving; auto: none.")
-            .number("targetObjective", "", &RunOptions::targetObjective, {}, "Stop once the objective is at or below this; auto: never.")
+            .number("targetObjective", "", &RunOptions::targetObjective, {},
+                    "Stop once the objective is at or below this; auto: never.")
             .number("tolerance", "", &RunOptions::tolerance, at_least(0),
                     "Stop once the objective has not fallen by this fraction of itself over `patience` trace points; "
                     "0: never.")
@@ -48,11 +49,13 @@ struct RunOptions {
             .boolean("certificate", &RunOptions::certificate,
                      "Estimate primal, dual and gap at the end (needs noise and ridge above 0).")
             .integer("certificateDraws", "S", &RunOptions::certificateDraws, at_least(100),
-                     "Draws from the prior for the log-partition function; auto: 20000, fewer where data are large. A number lifts the "
+                     "Draws from the prior for the log-partition function; auto: 20000, fewer where data are large. A "
+                     "number lifts the "
                      "bound on the work of the certificate.")
-            .choice("certificateEstimator", &RunOptions::certificateEstimator,
-                    {"auto", "nearest-neighbours", "mixture", "two-sample"},
-                    "Entropy of the certificate; auto: nearest neighbours up to 10 numbers a particle, else the mixture.")
+            .choice(
+                "certificateEstimator", &RunOptions::certificateEstimator,
+                {"auto", "nearest-neighbours", "mixture", "two-sample"},
+                "Entropy of the certificate; auto: nearest neighbours up to 10 numbers a particle, else the mixture.")
             .integer("certificateEvery", "", &RunOptions::certificateEvery, at_least(1),
                      "Steps between certificates along the run, at trace points; auto: only one at the end.");
     return table;

@@ -45,9 +45,9 @@ struct AccSvrg {
   static constexpr const char* kSource = "Nitanda, NIPS 2014";
   struct Options : BatchOptions {
     static const OptionTable<Options>& table() {
-      static const OptionTable<Options> table = batch_table<Options>(
-          "Step size; auto: 1/L(b), halved when a stage goes up.",
-          "Rows of a minibatch; auto: max(b*, b₀), b₀ = max(n/√κ, min(√κ, n)).", true, false);
+      static const OptionTable<Options> table =
+          batch_table<Options>("Step size; auto: 1/L(b), halved when a stage goes up.",
+                               "Rows of a minibatch; auto: max(b*, b₀), b₀ = max(n/√κ, min(√κ, n)).", true, false);
       return table;
     }
   };
@@ -75,7 +75,8 @@ struct AccSvrg {
   };
   static std::string refuse(const FiniteSum& f, const Options&) {
     if (!(f.strong() > 0))
-      return "its momentum is made of the strong convexity of the regularizer; use l2 above 0, or 'acc-svrg-appa', 'dasvrda', 'amsvrg'";
+      return "its momentum is made of the strong convexity of the regularizer; use l2 above 0, or 'acc-svrg-appa', "
+             "'dasvrda', 'amsvrg'";
     return no_smoothness(f);
   }
   static double smallest_minibatch(FiniteSum& f) {
@@ -85,7 +86,8 @@ struct AccSvrg {
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     s.b = choose_minibatch(f, options.minibatch, std::max(optimal_minibatch(f), smallest_minibatch(f)),
-                           "max(b*, b₀): b* = √n + n/√κ, b₀ = max(n/√κ, min(√κ, n)) below which the momentum fails", chosen);
+                           "max(b*, b₀): b* = √n + n/√κ, b₀ = max(n/√κ, min(√κ, n)) below which the momentum fails",
+                           chosen);
     s.m = choose_inner(f, options.innerSteps, s.b, chosen);
     s.eta = choose_step(options.step, 1 / expected_smoothness(f.constants(), f.n, s.b, Sampling::Uniform),
                         "1/L(b), L(b) the expected smoothness of a minibatch", chosen);
@@ -127,7 +129,8 @@ struct AccSvrg {
     };
     for (int64_t t = 0; t < s.m; ++t) {
       if (t % 64 == 0) f.poll();
-      s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows, batch.scale);
+      s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows,
+                     batch.scale);
       ++s.draws;
       if (s.lazy) {
         batch.find_support(f);

@@ -45,8 +45,12 @@ AutoChoice choose_linear_algorithm(FiniteSum& f, double) {
   const std::string shape = "n = " + std::to_string(f.n) + ", d = " + std::to_string(f.d);
   if (r.l1 > 0 || r.nonNegative) {
     if (!f.coupled())
-      return {"coordinate-descent", {}, "weights that are zero in the solution cost nothing once they are outside the working set; " + shape};
-    return {"fista", {}, "softmax joins the coordinates of all classes, so that coordinates cannot move one at a time; " + shape};
+      return {"coordinate-descent",
+              {},
+              "weights that are zero in the solution cost nothing once they are outside the working set; " + shape};
+    return {"fista",
+            {},
+            "softmax joins the coordinates of all classes, so that coordinates cannot move one at a time; " + shape};
   }
   if (!f.coupled() && f.p <= 512)
     return {"newton", {}, "the Hessian has only " + std::to_string(f.p) + " columns a class; " + shape};
@@ -54,9 +58,12 @@ AutoChoice choose_linear_algorithm(FiniteSum& f, double) {
   if (dual) {
     const double ratio = f.constants().max / (static_cast<double>(f.n) * r.l2);
     if (ratio <= 30)
-      return {"dual-coordinate-descent", {}, "sparse rows, and L_max/(n λ2) = " + number_text(ratio) + " is at most 30; " + shape};
+      return {"dual-coordinate-descent",
+              {},
+              "sparse rows, and L_max/(n λ2) = " + number_text(ratio) + " is at most 30; " + shape};
   }
-  return {"newton", {}, "smooth and too wide for a Hessian: conjugate gradients need only products with rows; " + shape};
+  return {
+      "newton", {}, "smooth and too wide for a Hessian: conjugate gradients need only products with rows; " + shape};
 }
 
 }  // namespace meanfield

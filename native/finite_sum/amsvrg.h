@@ -29,9 +29,12 @@ struct Amsvrg {
     static const OptionTable<Options>& table() {
       static const OptionTable<Options> table =
           OptionTable<Options>()
-              .number("step", "η", &Options::step, above(0), "Step size; auto: 1/(L(b_1) + λ2), halved when a stage goes up.")
-              .number("p", "p", &Options::p, above(0), "Growth of the minibatch: 4 L δ α ≤ p; the theory wants p < 1/2.")
-              .choice("restart", &Options::restart, {"R1", "R2", "R3"}, "End of a stage: one pass, gradient test, or both.")
+              .number("step", "η", &Options::step, above(0),
+                      "Step size; auto: 1/(L(b_1) + λ2), halved when a stage goes up.")
+              .number("p", "p", &Options::p, above(0),
+                      "Growth of the minibatch: 4 L δ α ≤ p; the theory wants p < 1/2.")
+              .choice("restart", &Options::restart, {"R1", "R2", "R3"},
+                      "End of a stage: one pass, gradient test, or both.")
               .choice("output", &Options::output, {"last", "mean", "monotone"},
                       "What a stage returns: Options I-a, I-b, II of the paper.");
       return table;
@@ -72,7 +75,8 @@ struct Amsvrg {
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     s.options = options;
-    const double L = expected_smoothness(f.constants(), f.n, minibatch(f.n, options.p, 0), Sampling::Uniform) + f.strong();
+    const double L =
+        expected_smoothness(f.constants(), f.n, minibatch(f.n, options.p, 0), Sampling::Uniform) + f.strong();
     s.eta = choose_step(options.step, 1 / L, "1/(L(b_1) + λ2), L(b) the expected smoothness of a minibatch", chosen);
     s.sampler = Sampler(f, Sampling::Uniform);
     s.batch = std::make_unique<Batch>(f);

@@ -104,14 +104,15 @@ void form_gram(const FiniteSum& f, Columns& columns, const double* h) {
 }
 
 /// Mean loss of class c at margins z + t u, and its derivatives.
-double class_loss(const FiniteSum& f, int c, const Vector& z, double t, const Vector& u, Vector& labels, Vector& at, Vector& g,
-                  Vector* h) {
+double class_loss(const FiniteSum& f, int c, const Vector& z, double t, const Vector& u, Vector& labels, Vector& at,
+                  Vector& g, Vector* h) {
   for (int64_t i = 0; i < f.n; ++i) at[i] = z[i] + t * u[i];
   if (f.loss.kind == LossKind::Logistic)
     return f.x.kernels().logistic(at.data(), labels.data(), f.weights, f.n, g.data(), h ? h->data() : nullptr).value /
            static_cast<double>(f.n);
   double sum = 0;
-  const double floor = f.loss.kind == LossKind::Poisson || f.loss.kind == LossKind::Squared ? 0 : 0.05 * f.loss.smoothness();
+  const double floor =
+      f.loss.kind == LossKind::Poisson || f.loss.kind == LossKind::Squared ? 0 : 0.05 * f.loss.smoothness();
   for (int64_t i = 0; i < f.n; ++i) {
     const double weight = f.weight(i);
     sum += weight * f.loss.value(&at[i], &labels[i], 1);
@@ -182,7 +183,8 @@ void solve_class(State& s, FiniteSum& f, int c, double enough) {
     if (f.x.sparse) {
       for (int64_t a = 0; a < count; ++a) {
         if (delta[a] == 0) continue;
-        for (int64_t e = columns.start[a]; e < columns.start[a + 1]; ++e) u[columns.rows[e]] += delta[a] * columns.values[e];
+        for (int64_t e = columns.start[a]; e < columns.start[a + 1]; ++e)
+          u[columns.rows[e]] += delta[a] * columns.values[e];
       }
     } else {
       Vector full(static_cast<size_t>(f.p), 0.0);
@@ -226,11 +228,13 @@ std::string CoordinateDescent::refuse(const FiniteSum& f, const Options&) {
   return "";
 }
 
-CoordinateDescent::State CoordinateDescent::init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices&) {
+CoordinateDescent::State CoordinateDescent::init(FiniteSum& f, const Options& options, const Vector& start,
+                                                 LinearChoices&) {
   State s;
   s.w = start;
   s.size = options.workingSet;
-  s.screening = options.screening && f.regularizer.l1 > 0 && f.regularizer.l2 == 0 && std::isfinite(f.loss.smoothness());
+  s.screening =
+      options.screening && f.regularizer.l1 > 0 && f.regularizer.l2 == 0 && std::isfinite(f.loss.smoothness());
   s.columns.resize(static_cast<size_t>(f.k));
   s.local.assign(static_cast<size_t>(f.d + 1), -1);
   s.dead.assign(s.screening ? static_cast<size_t>(f.k * f.d) : 0, 0);
@@ -261,7 +265,8 @@ void CoordinateDescent::step(State& s, FiniteSum& f) {
   // A gap made of a shrunk dual point is proportional to the largest violation; a step aims at a thirtieth of both.
   double largest = 0;
   for (int64_t at = 0; at < f.size; ++at)
-    largest = std::max(largest, f.penalised(at) ? f.regularizer.violation(s.w[at], s.at.gradient[at]) : std::fabs(s.at.gradient[at]));
+    largest = std::max(
+        largest, f.penalised(at) ? f.regularizer.violation(s.w[at], s.at.gradient[at]) : std::fabs(s.at.gradient[at]));
   const double enough = largest / 30;
   for (int c = 0; c < f.k; ++c) {
     Columns& columns = s.columns[c];
@@ -283,7 +288,9 @@ void CoordinateDescent::step(State& s, FiniteSum& f) {
     }
     for (int32_t j : columns.index) s.local[j] = -1;
     const int64_t room = std::max<int64_t>(s.size, support);
-    const auto before = [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; };
+    const auto before = [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first > b.first : a.second < b.second;
+    };
     if (static_cast<int64_t>(wanted.size()) > room) {
       std::nth_element(wanted.begin(), wanted.begin() + room, wanted.end(), before);
       wanted.resize(static_cast<size_t>(room));

@@ -17,7 +17,8 @@ namespace meanfield {
 struct CoordinateDescent {
   static constexpr const char* kName = "coordinate-descent";
   static constexpr const char* kTitle = "Coordinate descent with working sets and proximal Newton";
-  static constexpr const char* kSource = "Yuan, Ho, Lin, JMLR 2012; Massias, Gramfort, Salmon, ICML 2018; Ndiaye et al., JMLR 2017";
+  static constexpr const char* kSource =
+      "Yuan, Ho, Lin, JMLR 2012; Massias, Gramfort, Salmon, ICML 2018; Ndiaye et al., JMLR 2017";
   struct Options {
     int64_t workingSet = 100;
     bool screening = false;
@@ -32,19 +33,19 @@ struct CoordinateDescent {
   };
   /// Columns of the working set of one class, in the order in which they joined.
   struct Columns {
-    std::vector<int32_t> index;           // column of the data, d for the intercept
-    std::vector<int64_t> start;           // sparse: of each column in rows and values
+    std::vector<int32_t> index;  // column of the data, d for the intercept
+    std::vector<int64_t> start;  // sparse: of each column in rows and values
     std::vector<int32_t> rows;
     std::vector<double> values;
-    Vector gram;                          // dense: upper triangle, ld × ld
+    Vector gram;  // dense: upper triangle, ld × ld
     int64_t ld = 0;
-    int64_t done = 0;                     // columns that `gram` or `values` hold
+    int64_t done = 0;  // columns that `gram` or `values` hold
   };
   struct State {
     int64_t steps = 0;
     Vector w;
     Pass at;
-    int64_t size = 0;      // of the next working set
+    int64_t size = 0;          // of the next working set
     std::vector<double> dead;  // screened: 1, k × d
     // Rebuilt, not kept:
     std::vector<Columns> columns;

@@ -20,7 +20,8 @@ namespace meanfield {
 struct DasvrdaTables {
   std::vector<double> p1, p2;
   DasvrdaTables() = default;
-  DasvrdaTables(double eta, double l2, int64_t m) : p1(static_cast<size_t>(m + 1), 0.0), p2(static_cast<size_t>(m + 1), 0.0) {
+  DasvrdaTables(double eta, double l2, int64_t m)
+      : p1(static_cast<size_t>(m + 1), 0.0), p2(static_cast<size_t>(m + 1), 0.0) {
     for (int64_t i = 1; i <= m; ++i) {
       const double half = 0.5 * static_cast<double>(i), s = s_of(i), share = half / (1 + eta * l2 * s);
       p1[i] = p1[i - 1] + share;
@@ -32,7 +33,8 @@ struct DasvrdaTables {
 
 /// Σ_{i=from+1}^{to} (i/2) z_i for z_i = S(c − e s_i, a s_i)/(1 + ηλ2 s_i): what X gains while a coordinate is not touched,
 /// with y~ − η A_i = c − e s_i, e = ηG, a = ηλ1.
-inline double dasvrda_skip(const DasvrdaTables& t, double c, double e, double a, bool nonNegative, int64_t from, int64_t to) {
+inline double dasvrda_skip(const DasvrdaTables& t, double c, double e, double a, bool nonNegative, int64_t from,
+                           int64_t to) {
   double sum = 0;
   // S > 0 where c − (e + a) s > 0, S < 0 where c − (e − a) s < 0: each holds on one interval of s that begins or ends in k.
   const auto interval = [&](double slope, double sign) {
@@ -117,7 +119,8 @@ struct Dasvrda {
   };
   static std::string refuse(const FiniteSum& f, const Options& options) {
     if (options.restart == Restart::Fixed && !options.stages && !(f.strong() > 0))
-      return "the number of stages between fixed restarts comes from l2 above 0; give stages, or use outerRestart: 'adaptive'";
+      return "the number of stages between fixed restarts comes from l2 above 0; give stages, or use outerRestart: "
+             "'adaptive'";
     return no_smoothness(f);
   }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
@@ -131,11 +134,13 @@ struct Dasvrda {
     const double practice = 0.5 / expected_smoothness(f.constants(), f.n, s.b, options.sampling);
     s.eta = choose_step(options.step, std::max(theory, practice), "max(1/((1 + γ(m+1)/b) L̄), 1/(2 L(b)))", chosen);
     if (options.restart == Restart::Fixed) {
-      const double shrink = (1 - 1 / s.gamma) * (1 - 1 / s.gamma), mm = static_cast<double>(s.m) * static_cast<double>(s.m + 1);
+      const double shrink = (1 - 1 / s.gamma) * (1 - 1 / s.gamma),
+                   mm = static_cast<double>(s.m) * static_cast<double>(s.m + 1);
       s.stages = options.stages.value_or(std::max<int64_t>(
           1, static_cast<int64_t>(std::ceil(std::sqrt(8 + 32 / (shrink * s.eta * f.strong() * mm)))) - 2));
       if (!options.stages)
-        chosen.push_back({"stages", OptionValue(static_cast<double>(s.stages)), "(S+2)² ≥ 8 + 32/((1−1/γ)² η μ m(m+1))"});
+        chosen.push_back(
+            {"stages", OptionValue(static_cast<double>(s.stages)), "(S+2)² ≥ 8 + 32/((1−1/γ)² η μ m(m+1))"});
     }
     s.sampler = Sampler(f, options.sampling);
     s.batch = std::make_unique<Batch>(f);
@@ -151,9 +156,9 @@ struct Dasvrda {
     s.y.resize(s.x.size());
     const auto extrapolate = [&](int64_t stage) {
       const double before = theta(s, stage - 1), now = theta(s, stage);
-      const double a = (stage == 1 ? 1 - 1 / s.gamma - 1 : before - 1) / now, c = (stage == 1 ? 1 - 1 / s.gamma : before) / now;
-      for (int64_t j = 0; j < f.size; ++j)
-        s.y[j] = s.x[j] + a * (s.x[j] - s.xBefore[j]) + c * (s.z[j] - s.x[j]);
+      const double a = (stage == 1 ? 1 - 1 / s.gamma - 1 : before - 1) / now,
+                   c = (stage == 1 ? 1 - 1 / s.gamma : before) / now;
+      for (int64_t j = 0; j < f.size; ++j) s.y[j] = s.x[j] + a * (s.x[j] - s.xBefore[j]) + c * (s.z[j] - s.x[j]);
     };
     const auto restart = [&] {
       s.z = s.xBefore = s.x;
@@ -221,9 +226,11 @@ struct Dasvrda {
     };
     for (int64_t k = 1; k <= s.m; ++k) {
       if (k % 64 == 1) f.poll();
-      const double half = 0.5 * static_cast<double>(k), sk = DasvrdaTables::s_of(k), before = DasvrdaTables::s_of(k - 1);
+      const double half = 0.5 * static_cast<double>(k), sk = DasvrdaTables::s_of(k),
+                   before = DasvrdaTables::s_of(k - 1);
       const double inverse = 2 / static_cast<double>(k + 1);  // 1/θ_k
-      s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows, batch.scale);
+      s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows,
+                     batch.scale);
       ++s.draws;
       // y_k = (1 − 1/θ_k) x_{k−1} + z_{k−1}/θ_k; x_0 has weight 0 since θ_1 = 1.
       const auto look = [&](int64_t at) {

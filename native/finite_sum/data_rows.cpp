@@ -12,7 +12,8 @@ DataRows::DataRows(const MatrixView<const double>& x, const LinearKernels& kerne
     : n(x.rows), d(x.cols), nonZeros(x.rows * x.cols), kernels_(&kernels), values64_(x.data), stride_(x.stride) {}
 
 DataRows::DataRows(const MatrixView<const float>& x, const LinearKernels& kernels)
-    : n(x.rows), d(x.cols), nonZeros(x.rows * x.cols), single(true), kernels_(&kernels), values32_(x.data), stride_(x.stride) {}
+    : n(x.rows), d(x.cols), nonZeros(x.rows * x.cols), single(true), kernels_(&kernels), values32_(x.data),
+      stride_(x.stride) {}
 
 template <class T, class Index>
 DataRows::DataRows(const CsrView<T, Index>& x, const LinearKernels& kernels)
@@ -67,13 +68,16 @@ double DataRows::squared_norm(int64_t i) const {
 }
 
 void DataRows::check(const char* name) const {
-  const auto refuse = [&](const std::string& what) { throw Error(ErrorCode::InvalidData, std::string(name) + " features: " + what); };
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorCode::InvalidData, std::string(name) + " features: " + what);
+  };
   if (sparse && n > 0 && begin(0) < 0) refuse("the first row pointer is negative; expected one of at least 0.");
   for (int64_t i = 0; i < n; ++i) {
     const std::string row = "row " + std::to_string(i);
     if (sparse) {
       const int64_t many = begin(i + 1) - begin(i);
-      if (many < 0) refuse("the pointer after " + row + " is smaller than the one before it; expected increasing row pointers.");
+      if (many < 0)
+        refuse("the pointer after " + row + " is smaller than the one before it; expected increasing row pointers.");
       const int32_t* c = columns(i);
       for (int64_t e = 0; e < many; ++e) {
         if (c[e] < 0 || c[e] >= d)
@@ -88,7 +92,8 @@ void DataRows::check(const char* name) const {
     if (sum == 0) continue;
     each(i, [&](int64_t j, double v) {
       if (!std::isfinite(v))
-        refuse(row + ", column " + std::to_string(j) + " is not finite; expected finite numbers. Drop or impute the row first.");
+        refuse(row + ", column " + std::to_string(j) +
+               " is not finite; expected finite numbers. Drop or impute the row first.");
     });
   }
 }

@@ -43,7 +43,8 @@ inline std::string dual_refusal(const FiniteSum& f) {
   if (!std::isfinite(f.loss.smoothness())) return no_smoothness(f);
   if (!(f.strong() > 0)) return "its dual needs a strongly convex regularizer; use l2 above 0";
   if (f.intercept && f.kappa == 0)
-    return "an unpenalised intercept ties all dual numbers together by Σ g_i = 0, which coordinate steps cannot move along; "
+    return "an unpenalised intercept ties all dual numbers together by Σ g_i = 0, which coordinate steps cannot move "
+           "along; "
            "use intercept: false, or a primal method";
   return "";
 }
@@ -124,7 +125,8 @@ void dual_epoch(DualState& s, FiniteSum& f, Row row) {
         fenchel += f.loss.conjugate(z.data(), &label, f.k);
         double part = 0;
         if (distance > 0)
-          part = kRule == DualRule::Exact ? (fenchel + gamma / 2 * distance) / (distance * (gamma + curvature)) : s.delta;
+          part =
+              kRule == DualRule::Exact ? (fenchel + gamma / 2 * distance) / (distance * (gamma + curvature)) : s.delta;
         part = std::clamp(part, 0.0, 1.0);
         for (int64_t j = 0; j < k; ++j) delta[j] = part * c * (fresh[j] - z[j]);
       } else {

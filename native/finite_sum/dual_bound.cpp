@@ -25,9 +25,9 @@ double extreme(const FiniteSum& f, int64_t i, int c, int sign) {
 /// Weights that mix the derivatives with fixed points of the domain so that the means vanish: g' = keep·g + Σ share·g⁰.
 struct Mixture {
   double keep = 1;
-  int sign = 0;        // scalar losses: which extreme
+  int sign = 0;  // scalar losses: which extreme
   double share = 0;
-  Vector classes;      // softmax: shares of the constant distributions e_c
+  Vector classes;  // softmax: shares of the constant distributions e_c
 };
 
 Mixture balance(const FiniteSum& f, const DualAnchors& anchors, const Pass& pass, int c) {
@@ -179,7 +179,8 @@ DualBound dual_bound(const FiniteSum& f, const DualAnchors& anchors, const Pass&
           const double weight = f.weight(i);
           if (weight == 0) continue;
           const Mixture& mix = mixtures[c];
-          const double g = mix.keep * pass.derivatives[i * f.k + c] + (mix.sign ? mix.share * extreme(f, i, c, mix.sign) : 0);
+          const double g =
+              mix.keep * pass.derivatives[i * f.k + c] + (mix.sign ? mix.share * extreme(f, i, c, mix.sign) : 0);
           squares += g * g / weight;
           product += g * f.target(i, c);
         }
@@ -189,8 +190,7 @@ DualBound dual_bound(const FiniteSum& f, const DualAnchors& anchors, const Pass&
       scale = std::min(1.0, most);
     }
   }
-  const double conjugates =
-      moved || scale != 1 ? conjugate_sum(f, pass, mixtures, scale) : pass.sums.conjugate;
+  const double conjugates = moved || scale != 1 ? conjugate_sum(f, pass, mixtures, scale) : pass.sums.conjugate;
   double penalty = 0;
   if (r.l2 > 0)
     for (double value : v) penalty += r.conjugate(value);

@@ -23,7 +23,8 @@ struct Fista {
           OptionTable<Options>()
               .number("smoothness", "L", &Options::smoothness, above(0),
                       "First smoothness constant; auto: L_F by power iteration. Doubled where the model fails.")
-              .integer("innerSteps", "", &Options::innerSteps, at_least(1), "Iterations of a step, between two certificates.");
+              .integer("innerSteps", "", &Options::innerSteps, at_least(1),
+                       "Iterations of a step, between two certificates.");
       return table;
     }
   };
@@ -94,7 +95,8 @@ struct Fista {
         known = true;
         if (below_model(f, s, *at, s.next, s.there)) break;
         s.L *= 2;
-        if (!std::isfinite(s.L)) throw Error(ErrorCode::Diverged, "diverged: no step of fista goes down; scale the features.");
+        if (!std::isfinite(s.L))
+          throw Error(ErrorCode::Diverged, "diverged: no step of fista goes down; scale the features.");
       }
       double test = 0;
       for (int64_t j = 0; j < f.size; ++j) test += (s.y[j] - s.next[j]) * (s.next[j] - s.w[j]);

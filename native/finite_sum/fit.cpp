@@ -26,8 +26,8 @@ const LinearAlgorithm& find_algorithm(const std::string& name) {
   const std::string near = nearest_name(name, names);
   std::string known;
   for (const std::string& each : names) known += (known.empty() ? "'" : ", '") + each + "'";
-  throw Error(ErrorCode::InvalidOption,
-              "algorithm is '" + name + "'; expected one of " + known + "." + (near.empty() ? "" : " Did you mean '" + near + "'?"));
+  throw Error(ErrorCode::InvalidOption, "algorithm is '" + name + "'; expected one of " + known + "." +
+                                            (near.empty() ? "" : " Did you mean '" + near + "'?"));
 }
 
 /// Weights with mean 1, in place.
@@ -35,8 +35,8 @@ std::vector<double> normalised(const double* weights, int64_t n) {
   double total = 0;
   for (int64_t i = 0; i < n; ++i) {
     if (!(weights[i] >= 0 && std::isfinite(weights[i])))
-      throw Error(ErrorCode::InvalidData, "sample weight of row " + std::to_string(i) + " is " + number_text(weights[i]) +
-                                              "; expected a finite number of at least 0.");
+      throw Error(ErrorCode::InvalidData, "sample weight of row " + std::to_string(i) + " is " +
+                                              number_text(weights[i]) + "; expected a finite number of at least 0.");
     total += weights[i];
   }
   if (!(total > 0)) throw Error(ErrorCode::InvalidData, "all sample weights are 0; expected at least one above 0.");
@@ -141,29 +141,33 @@ LinearFit::LinearFit(const LinearFitRequest& request) : request_(request) {
   rows_ = data_rows(request.data, kernels_of(request.isa));
   const int k = static_cast<int>(model_.outputs);
   if (model_.loss == LossKind::Softmax && k < 2)
-    throw Error(ErrorCode::InvalidOption, "linear: softmax with outputs = 1; expected at least 2 classes. Use the logistic loss for "
-                                          "two classes and one output.");
+    throw Error(ErrorCode::InvalidOption,
+                "linear: softmax with outputs = 1; expected at least 2 classes. Use the logistic loss for "
+                "two classes and one output.");
   if (rows_.n < 1 || rows_.d < 1)
-    throw Error(ErrorCode::InvalidData, "training features are " + std::to_string(rows_.n) + " x " + std::to_string(rows_.d) +
-                                            "; expected at least one row and one column.");
+    throw Error(ErrorCode::InvalidData, "training features are " + std::to_string(rows_.n) + " x " +
+                                            std::to_string(rows_.d) + "; expected at least one row and one column.");
   // Class indices for a margin loss of several outputs: one-vs-rest.
   classes_ = loss_.classifies() && model_.loss != LossKind::Softmax && k > 1 && request.targetCount == rows_.n;
   const int64_t expected = classes_ ? rows_.n : rows_.n * loss_.target_width(k);
   if (request.targetCount != expected)
-    throw Error(ErrorCode::InvalidData, "training targets hold " + std::to_string(request.targetCount) + " numbers; expected " +
-                                            std::to_string(expected) + " for " + std::to_string(rows_.n) + " rows.");
+    throw Error(ErrorCode::InvalidData, "training targets hold " + std::to_string(request.targetCount) +
+                                            " numbers; expected " + std::to_string(expected) + " for " +
+                                            std::to_string(rows_.n) + " rows.");
   if (request.sampleWeights && request.sampleWeightCount != rows_.n)
-    throw Error(ErrorCode::InvalidData, "sample weights hold " + std::to_string(request.sampleWeightCount) + " numbers; expected " +
-                                            std::to_string(rows_.n) + ", one a row.");
+    throw Error(ErrorCode::InvalidData, "sample weights hold " + std::to_string(request.sampleWeightCount) +
+                                            " numbers; expected " + std::to_string(rows_.n) + ", one a row.");
   const int64_t size = k * (rows_.d + (model_.intercept ? 1 : 0));
   if (request.initial && request.initialCount != size)
-    throw Error(ErrorCode::InvalidData, "initial weights hold " + std::to_string(request.initialCount) + " numbers; expected " +
-                                            std::to_string(size) + ".");
+    throw Error(ErrorCode::InvalidData, "initial weights hold " + std::to_string(request.initialCount) +
+                                            " numbers; expected " + std::to_string(size) + ".");
   if (request.path > 0 && !(model_.l1 > 0))
-    throw Error(ErrorCode::InvalidOption, "a path runs down from the largest l1 that leaves any weight, but l1 is 0; give l1 above 0 (with "
-                                          "l2 for its share in an elastic net).");
+    throw Error(ErrorCode::InvalidOption,
+                "a path runs down from the largest l1 that leaves any weight, but l1 is 0; give l1 above 0 (with "
+                "l2 for its share in an elastic net).");
   if (request.path > 0 && !(request.pathRatio > 0 && request.pathRatio < 1))
-    throw Error(ErrorCode::InvalidOption, "pathRatio is " + number_text(request.pathRatio) + "; expected a number between 0 and 1.");
+    throw Error(ErrorCode::InvalidOption,
+                "pathRatio is " + number_text(request.pathRatio) + "; expected a number between 0 and 1.");
   if (request.path > 0 && (!request.checkpoint.empty() || !request.resume.empty()))
     throw Error(ErrorCode::InvalidOption, "checkpoints belong to single fits; a path keeps none.");
   if (request.algorithm != kAutoAlgorithm)
@@ -186,14 +190,16 @@ std::string LinearFit::identity(const std::string& algorithm, const std::string&
   uint64_t hash = 0xcbf29ce484222325ull;
   for (int64_t i = 0; i < rows_.n; ++i) {
     const size_t many = static_cast<size_t>(rows_.count(i));
-    hash = rows_.single ? fingerprint(rows_.values32(i), many * 4, hash) : fingerprint(rows_.values64(i), many * 8, hash);
+    hash =
+        rows_.single ? fingerprint(rows_.values32(i), many * 4, hash) : fingerprint(rows_.values64(i), many * 8, hash);
     if (rows_.sparse) hash = fingerprint(rows_.columns(i), many * 4, hash);
   }
   hash = fingerprint(request_.targets, static_cast<size_t>(request_.targetCount) * 8, hash);
   if (request_.sampleWeights) hash = fingerprint(request_.sampleWeights, static_cast<size_t>(rows_.n) * 8, hash);
   if (request_.initial) hash = fingerprint(request_.initial, static_cast<size_t>(request_.initialCount) * 8, hash);
-  return "algorithm=" + algorithm + "\n" + lines + "seed=" + std::to_string(options_.seed) + "\ndata=" + std::to_string(rows_.n) +
-         " x " + std::to_string(rows_.d) + " fingerprint " + std::to_string(hash) + "\n";
+  return "algorithm=" + algorithm + "\n" + lines + "seed=" + std::to_string(options_.seed) +
+         "\ndata=" + std::to_string(rows_.n) + " x " + std::to_string(rows_.d) + " fingerprint " +
+         std::to_string(hash) + "\n";
 }
 
 LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<void(const double*)>& onPoint) {
@@ -204,9 +210,9 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
   ThreadPool pool(result.threads);
   const double nn = static_cast<double>(rows_.n);
   Regularizer regularizer{model_.l1, model_.l2.value_or(model_.l1 > 0 ? 0 : 1 / nn), model_.nonNegative};
-  if (!model_.l2)
-    result.chosen.push_back({"l2", OptionValue(regularizer.l2), model_.l1 > 0 ? "0 beside l1" : "1/n"});
-  FiniteSum f(rows_, {request_.targets, classes_}, loss_, static_cast<int>(model_.outputs), model_.intercept, regularizer, &pool);
+  if (!model_.l2) result.chosen.push_back({"l2", OptionValue(regularizer.l2), model_.l1 > 0 ? "0 beside l1" : "1/n"});
+  FiniteSum f(rows_, {request_.targets, classes_}, loss_, static_cast<int>(model_.outputs), model_.intercept,
+              regularizer, &pool);
   std::vector<double> weights;
   if (request_.sampleWeights) {
     weights = normalised(request_.sampleWeights, rows_.n);
@@ -299,12 +305,13 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
       const double share = regularizer.l2 / regularizer.l1;
       Vector from = constant;
       for (int64_t point = 0; point < request_.path; ++point) {
-        const double part = request_.path == 1 ? 0 : static_cast<double>(point) / static_cast<double>(request_.path - 1);
+        const double part =
+            request_.path == 1 ? 0 : static_cast<double>(point) / static_cast<double>(request_.path - 1);
         f.regularizer.l1 = top * std::pow(request_.pathRatio, part);
         f.regularizer.l2 = share * f.regularizer.l1;
         from = solve(from, {});
-        result.path.push_back({f.regularizer.l1, f.regularizer.l2, result.objective, result.dual, result.gap, result.passes,
-                               result.solveSeconds, result.nonZeros, from});
+        result.path.push_back({f.regularizer.l1, f.regularizer.l2, result.objective, result.dual, result.gap,
+                               result.passes, result.solveSeconds, result.nonZeros, from});
         if (result.stop == "cancelled") break;
       }
       result.solveSeconds = result.passes = 0;
@@ -338,20 +345,21 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
 void predict_linear(const LinearPredictRequest& request, const CancelToken& cancel, double* out) {
   const DataRows x = data_rows(request.data, linear_kernels());
   if (request.weightCount != request.outputs * x.d)
-    throw Error(ErrorCode::InvalidData, "the features have " + std::to_string(x.d) + " columns; the model was fitted on " +
-                                            std::to_string(request.weightCount / std::max<int64_t>(request.outputs, 1)) +
-                                            ". Predict on the columns that it was fitted on.");
+    throw Error(ErrorCode::InvalidData,
+                "the features have " + std::to_string(x.d) + " columns; the model was fitted on " +
+                    std::to_string(request.weightCount / std::max<int64_t>(request.outputs, 1)) +
+                    ". Predict on the columns that it was fitted on.");
   x.check("prediction");
   ThreadPool pool(request.threads > 0 ? request.threads : available_parallelism());
   constexpr int64_t kRows = 1024;
-  const bool done = pool.run(
-      (x.n + kRows - 1) / kRows,
-      [&](int64_t block, int) {
-        for (int64_t i = block * kRows; i < std::min(x.n, (block + 1) * kRows); ++i)
-          for (int64_t c = 0; c < request.outputs; ++c)
-            out[i * request.outputs + c] = x.dot(i, request.weights + c * x.d) + request.intercepts[c];
-      },
-      &cancel);
+  const bool done = pool.run((x.n + kRows - 1) / kRows,
+                             [&](int64_t block, int) {
+                               for (int64_t i = block * kRows; i < std::min(x.n, (block + 1) * kRows); ++i)
+                                 for (int64_t c = 0; c < request.outputs; ++c)
+                                   out[i * request.outputs + c] =
+                                       x.dot(i, request.weights + c * x.d) + request.intercepts[c];
+                             },
+                             &cancel);
   if (!done) throw Error(ErrorCode::Cancelled, "the prediction was cancelled.");
 }
 

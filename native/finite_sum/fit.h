@@ -29,8 +29,8 @@ struct LinearFitRequest {
   OptionValues algorithmOptions;
   OptionValues run;
   std::string checkpoint, resume;
-  int64_t path = 0;          // points of a regularization path, 0: a single fit
-  double pathRatio = 1e-2;   // smallest λ of the path as a part of λ_max
+  int64_t path = 0;         // points of a regularization path, 0: a single fit
+  double pathRatio = 1e-2;  // smallest λ of the path as a part of λ_max
   std::string isa;
 };
 
@@ -41,7 +41,7 @@ struct PathPoint {
 };
 
 struct LinearFitResult {
-  std::vector<double> weights;  // k × d
+  std::vector<double> weights;     // k × d
   std::vector<double> intercepts;  // k, zeros without an intercept
   std::vector<double> trace;
   double objective = 0, dual = 0, gap = 0, loss = 0;
@@ -124,7 +124,7 @@ class LinearFit {
 /// n × k margins X w + b into `out`. Throws InvalidData, Cancelled.
 struct LinearPredictRequest {
   LinearData data;
-  const double* weights = nullptr;  // k × d
+  const double* weights = nullptr;     // k × d
   const double* intercepts = nullptr;  // k
   int64_t weightCount = 0, outputs = 1;
   int threads = 0;

@@ -29,7 +29,8 @@ struct Katyusha {
               .number("smoothness", "L", &Options::smoothness, above(0),
                       "Smoothness that steps are made of; auto: L_max, with importance sampling L̄.")
               .integer("minibatch", "b", &Options::minibatch, at_least(1), "Rows of a minibatch; auto: b* = √n + n/√κ.")
-              .integer("innerSteps", "m", &Options::innerSteps, at_least(1), "Minibatch steps of a stage; auto: n/b, one more pass.")
+              .integer("innerSteps", "m", &Options::innerSteps, at_least(1),
+                       "Minibatch steps of a stage; auto: n/b, one more pass.")
               .choice("sampling", &Options::sampling, {"uniform", "importance"},
                       "Rows of a minibatch: distinct and equally likely, or with replacement in proportion to L_i.")
               .choice("yStep", &Options::yStep, {"prox", "momentum"}, "Options I and II of the paper.");
@@ -107,7 +108,8 @@ struct Katyusha {
     for (int64_t t = 0; t < s.m; ++t) {
       if (t % 64 == 0) f.poll();
       for (int64_t j = 0; j < f.size; ++j) s.x[j] = c.tau1 * s.z[j] + c.tau2 * s.w[j] + (1 - c.tau1 - c.tau2) * s.y[j];
-      s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows, batch.scale);
+      s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows,
+                     batch.scale);
       ++s.draws;
       batch.correct(f, s.x.data(), s.at.derivatives.data());
       batch.accumulate(f);

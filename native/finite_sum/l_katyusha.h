@@ -22,8 +22,9 @@ struct LKatyusha {
     static const OptionTable<Options>& table() {
       static const OptionTable<Options> table =
           OptionTable<Options>()
-              .number("smoothness", "L", &Options::smoothness, above(0),
-                      "Smoothness that steps are made of; auto: L(b) + λ2, L(b) the expected smoothness of a minibatch.")
+              .number(
+                  "smoothness", "L", &Options::smoothness, above(0),
+                  "Smoothness that steps are made of; auto: L(b) + λ2, L(b) the expected smoothness of a minibatch.")
               .integer("minibatch", "b", &Options::minibatch, at_least(1), "Rows of a minibatch; auto: b* = √n + n/√κ.")
               .choice("sampling", &Options::sampling, {"uniform", "importance"},
                       "Rows of a minibatch: distinct and equally likely, or with replacement in proportion to L_i.");
@@ -53,7 +54,8 @@ struct LKatyusha {
     }
   };
   static std::string refuse(const FiniteSum& f, const Options&) {
-    if (!(f.strong() > 0)) return "its momentum is made of strong convexity; use l2 above 0, or 'katyusha', 'acc-svrg-appa'";
+    if (!(f.strong() > 0))
+      return "its momentum is made of strong convexity; use l2 above 0, or 'katyusha', 'acc-svrg-appa'";
     return no_smoothness(f);
   }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
@@ -81,7 +83,8 @@ struct LKatyusha {
     for (bool fallen = false; !fallen;) {
       if (s.draws % 64 == 0) f.poll();
       for (int64_t j = 0; j < f.size; ++j) s.x[j] = theta1 * s.z[j] + theta2 * s.w[j] + (1 - theta1 - theta2) * s.y[j];
-      s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows, batch.scale);
+      s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows,
+                     batch.scale);
       fallen = WordStream(f.seed, Stream::Restart, static_cast<uint64_t>(s.draws)).uniform() < p;
       ++s.draws;
       batch.correct(f, s.x.data(), s.at.derivatives.data());

@@ -37,7 +37,8 @@ class Mapping {
       }
     }
     ::close(file);
-    if (size_ > 0 && !data_) throw Error(ErrorCode::OutOfMemory, "'" + path + "' could not be mapped: " + std::strerror(errno) + ".");
+    if (size_ > 0 && !data_)
+      throw Error(ErrorCode::OutOfMemory, "'" + path + "' could not be mapped: " + std::strerror(errno) + ".");
   }
   ~Mapping() {
     if (data_) ::munmap(const_cast<char*>(data_), size_);
@@ -54,7 +55,7 @@ class Mapping {
 
 struct Block {
   const char *first, *last;
-  int64_t lines = 0;    // line ends before this block, once summed
+  int64_t lines = 0;  // line ends before this block, once summed
   int64_t rows = 0, entries = 0;
   int32_t largest = 0;
 };
@@ -86,7 +87,8 @@ class Parser {
       const char* end = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(block.last - at)));
       if (!end) end = block.last;
       const char* next = end + 1;
-      if (const void* comment = std::memchr(at, '#', static_cast<size_t>(end - at))) end = static_cast<const char*>(comment);
+      if (const void* comment = std::memchr(at, '#', static_cast<size_t>(end - at)))
+        end = static_cast<const char*>(comment);
       while (at < end && space(*at)) ++at;
       if (at == end) {
         at = next;
@@ -178,7 +180,8 @@ LibsvmData read_libsvm(const std::string& path, bool single, int64_t columns, in
   LibsvmData data;
   data.single = single;
   data.rows = row.back();
-  if (data.rows == 0) throw Error(ErrorCode::InvalidData, "'" + path + "' has no rows; expected 'label index:value …' lines.");
+  if (data.rows == 0)
+    throw Error(ErrorCode::InvalidData, "'" + path + "' has no rows; expected 'label index:value …' lines.");
   data.columns.resize(static_cast<size_t>(entry.back()));
   single ? data.values32.resize(data.columns.size()) : data.values64.resize(data.columns.size());
   data.rowStart.assign(static_cast<size_t>(data.rows) + 1, 0);
@@ -191,8 +194,8 @@ LibsvmData read_libsvm(const std::string& path, bool single, int64_t columns, in
   int64_t largest = 0;
   for (const Block& block : blocks) largest = std::max<int64_t>(largest, block.largest);
   if (columns > 0 && largest > columns)
-    throw Error(ErrorCode::InvalidData, "'" + path + "' has an index of " + std::to_string(largest) + "; expected at most " +
-                                            std::to_string(columns) + " columns.");
+    throw Error(ErrorCode::InvalidData, "'" + path + "' has an index of " + std::to_string(largest) +
+                                            "; expected at most " + std::to_string(columns) + " columns.");
   data.cols = columns > 0 ? columns : std::max<int64_t>(largest, 1);
   return data;
 }

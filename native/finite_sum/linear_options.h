@@ -24,7 +24,8 @@ struct LinearOptions {
                      "Outputs: classes for softmax and one-vs-rest, columns of the target otherwise.")
             .choice("loss", &LinearOptions::loss,
                     {"squared", "logistic", "smooth-hinge", "huber", "softmax", "squared-hinge", "poisson"},
-                    "Loss; logistic and the hinges take targets of -1 and +1, or class indices (one-vs-rest) with more outputs.")
+                    "Loss; logistic and the hinges take targets of -1 and +1, or class indices (one-vs-rest) with more "
+                    "outputs.")
             .number("lossWidth", "", &LinearOptions::lossWidth, above(0),
                     "Width of the smooth hinge's quadratic part, or the residual where Huber turns linear.")
             .number("l1", "λ1", &LinearOptions::l1, at_least(0), "Weight of the sum of absolute weights.")
@@ -57,10 +58,12 @@ struct LinearRunOptions {
                     "Budget in data passes: example gradients evaluated divided by n; auto: 20000 when there"
                     " is no other budget.")
             .number("seconds", "", &LinearRunOptions::seconds, above(0), "Budget in seconds of solving; auto: none.")
-            .number("targetObjective", "", &LinearRunOptions::targetObjective, {}, "Stop once the objective is at or below this; auto: never.")
+            .number("targetObjective", "", &LinearRunOptions::targetObjective, {},
+                    "Stop once the objective is at or below this; auto: never.")
             .number("tolerance", "", &LinearRunOptions::tolerance, at_least(0),
                     "Stop once the duality gap is at most this fraction of the objective; 0: never.")
-            .number("gap", "", &LinearRunOptions::gap, at_least(0), "Stop once the duality gap is at most this; 0: never.")
+            .number("gap", "", &LinearRunOptions::gap, at_least(0),
+                    "Stop once the duality gap is at most this; 0: never.")
             .integer("traceEvery", "", &LinearRunOptions::traceEvery, at_least(1),
                      "Steps between trace points, where the gap is looked at; auto: 1, thinned as the run gets longer.")
             .integer("seed", "", &LinearRunOptions::seed, at_least(0),

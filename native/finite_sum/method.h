@@ -72,8 +72,7 @@ LinearAlgorithm linear_algorithm() {
   return {A::kName, A::kTitle, A::kSource, A::Options::table().describe(), [](const OptionValues& values) {
             const typename A::Options options = A::Options::table().parse(A::kName, values);
             return LinearAlgorithm::Bound{
-                A::Options::table().canonical(options),
-                [options](const FiniteSum& f) { return A::refuse(f, options); },
+                A::Options::table().canonical(options), [options](const FiniteSum& f) { return A::refuse(f, options); },
                 [options](FiniteSum& f, const Vector& start, LinearChoices& chosen) -> std::unique_ptr<Solver> {
                   return std::make_unique<SolverOf<A>>(f, options, start, chosen);
                 }};
@@ -106,8 +105,8 @@ OptionTable<O> batch_table(const char* stepDoc, const char* minibatchDoc, bool i
 inline std::string number_text(double value) { return format_option(value); }
 
 /// b as asked for, checked against n, or `automatic` with its reason.
-inline int64_t choose_minibatch(const FiniteSum& f, const Auto<int64_t>& asked, double automatic, const std::string& why,
-                                LinearChoices& chosen) {
+inline int64_t choose_minibatch(const FiniteSum& f, const Auto<int64_t>& asked, double automatic,
+                                const std::string& why, LinearChoices& chosen) {
   if (asked) {
     if (*asked > f.n)
       throw Error(ErrorCode::InvalidOption, "minibatch is " + std::to_string(*asked) + " but the data have " +
@@ -137,19 +136,21 @@ inline double plain_minibatch(FiniteSum& f) {
   const Constants& c = f.constants();
   return std::min(c.max / c.full, std::sqrt(static_cast<double>(f.n)));
 }
-inline constexpr const char* kPlainMinibatch = "min(L_max/L_F, √n): L(b) is then at most 2 L_F and passes do not suffer";
+inline constexpr const char* kPlainMinibatch =
+    "min(L_max/L_F, √n): L(b) is then at most 2 L_F and passes do not suffer";
 
 /// b* of the optimal methods: √n + n/√κ, κ = L_max/(λ2 + κ_c).
 inline double optimal_minibatch(FiniteSum& f) {
   const double root = std::sqrt(static_cast<double>(f.n)), mu = f.strong();
   return mu > 0 ? root + static_cast<double>(f.n) / std::sqrt(std::max(f.constants().max / mu, 1.0)) : root;
 }
-inline constexpr const char* kOptimalMinibatch = "b* = √n + n/√κ, κ = L_max/μ: the smallest with optimal iteration complexity";
+inline constexpr const char* kOptimalMinibatch =
+    "b* = √n + n/√κ, κ = L_max/μ: the smallest with optimal iteration complexity";
 
 inline std::string no_smoothness(const FiniteSum& f) {
-  return f.loss.kind == LossKind::Poisson
-             ? "the Poisson loss has no smoothness constant to set a step from; use 'newton', 'coordinate-descent' or 'fista'"
-             : "";
+  return f.loss.kind == LossKind::Poisson ? "the Poisson loss has no smoothness constant to set a step from; use "
+                                            "'newton', 'coordinate-descent' or 'fista'"
+                                          : "";
 }
 
 /// Stage-end check of methods whose step comes from an estimate: a stage that raised the objective, or made it not finite,

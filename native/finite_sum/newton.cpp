@@ -44,11 +44,12 @@ void form_factor(FiniteSum& f, const Pass& at, Vector& factor) {
           if (f.x.sparse) {
             for (int64_t i = first; i < last; ++i) {
               const double h = at.curvatures[i * f.k + c];
-              if (h != 0) f.x.each(i, [&](int64_t a, double va) {
-                f.x.each(i, [&](int64_t b, double vb) {
-                  if (b >= a) H[a * ld + b] += h * va * vb;
+              if (h != 0)
+                f.x.each(i, [&](int64_t a, double va) {
+                  f.x.each(i, [&](int64_t b, double vb) {
+                    if (b >= a) H[a * ld + b] += h * va * vb;
+                  });
                 });
-              });
             }
             return;
           }
@@ -219,9 +220,12 @@ struct Sample {
       for (int64_t c = 0; c < width; ++c) targets.push_back(f.y.values[r * every * width + c]);
       if (f.weights) weights.push_back(f.weights[r * every]);
     }
-    const DataRows x = f.x.single ? DataRows(MatrixView<const float>(f.x.values32(0), rows, f.d, f.x.stride() * every), f.x.kernels())
-                                  : DataRows(MatrixView<const double>(f.x.values64(0), rows, f.d, f.x.stride() * every), f.x.kernels());
-    sum = std::make_unique<FiniteSum>(x, LinearTargets{targets.data(), f.y.classes}, f.loss, f.k, f.intercept, f.regularizer, f.pool);
+    const DataRows x =
+        f.x.single
+            ? DataRows(MatrixView<const float>(f.x.values32(0), rows, f.d, f.x.stride() * every), f.x.kernels())
+            : DataRows(MatrixView<const double>(f.x.values64(0), rows, f.d, f.x.stride() * every), f.x.kernels());
+    sum = std::make_unique<FiniteSum>(x, LinearTargets{targets.data(), f.y.classes}, f.loss, f.k, f.intercept,
+                                      f.regularizer, f.pool);
     if (f.weights) sum->weights = weights.data();
     sum->cancel = f.cancel;
   }
@@ -242,7 +246,8 @@ void solve_samples(Newton::State& s, FiniteSum& f) {
       double decrement = 0;
       for (size_t j = 0; j < g.size(); ++j) decrement += g[j] * move[j];
       // Closer than the sample is to the whole is of no use: p/(2 rows) is its statistical error.
-      if (decrement < 1e-2 * static_cast<double>(part.p) / static_cast<double>(part.n) * std::fabs(part.objective(at, s.w.data())))
+      if (decrement <
+          1e-2 * static_cast<double>(part.p) / static_cast<double>(part.n) * std::fabs(part.objective(at, s.w.data())))
         break;
       if (!line_search(part, g, move, s.w, at)) break;
     }
@@ -263,10 +268,12 @@ std::string Newton::refuse(const FiniteSum& f, const Options& options) {
 
 Newton::State Newton::init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
   State s;
-  s.direct = options.system == System::Cholesky || (options.system == System::Auto && !f.coupled() && f.p <= kDirectColumns);
+  s.direct =
+      options.system == System::Cholesky || (options.system == System::Auto && !f.coupled() && f.p <= kDirectColumns);
   if (options.system == System::Auto)
-    chosen.push_back({"system", OptionValue(std::string(s.direct ? "cholesky" : "conjugate-gradients")),
-                      f.coupled() ? "softmax joins all classes" : std::to_string(f.p) + " columns; Cholesky up to 512"});
+    chosen.push_back(
+        {"system", OptionValue(std::string(s.direct ? "cholesky" : "conjugate-gradients")),
+         f.coupled() ? "softmax joins all classes" : std::to_string(f.p) + " columns; Cholesky up to 512"});
   s.w = start;
   if (s.direct && !f.x.sparse) {
     const int64_t rows = options.hessianRows.value_or(f.n / f.p > 200 ? f.n / 8 : f.n);

@@ -15,7 +15,8 @@ namespace meanfield {
 struct Newton {
   static constexpr const char* kName = "newton";
   static constexpr const char* kTitle = "Newton: Cholesky with sampled Hessians, or truncated by conjugate gradients";
-  static constexpr const char* kSource = "Nash, J. Comput. Appl. Math. 2000; Roosta-Khorasani, Mahoney, Math. Program. 2019";
+  static constexpr const char* kSource =
+      "Nash, J. Comput. Appl. Math. 2000; Roosta-Khorasani, Mahoney, Math. Program. 2019";
   enum class System { Auto, Cholesky, ConjugateGradients };
   struct Options {
     System system = System::Auto;
@@ -26,7 +27,8 @@ struct Newton {
               .choice("system", &Options::system, {"automatic", "cholesky", "conjugate-gradients"},
                       "How H is solved; automatic: Cholesky for scalar losses up to 512 columns.")
               .integer("hessianRows", "", &Options::hessianRows, at_least(1),
-                       "Rows that the first Hessian is made of; auto: n/8 for dense data of more than 200 rows a column, else n.");
+                       "Rows that the first Hessian is made of; auto: n/8 for dense data of more than 200 rows a "
+                       "column, else n.");
       return table;
     }
   };
@@ -34,12 +36,12 @@ struct Newton {
     int64_t steps = 0;
     Vector w;
     Pass at;
-    Vector factor;        // Cholesky factors of the classes, k × p × p, lower triangles row by row
-    bool stale = true;    // the factor must be formed at w
-    double norm = 0;      // ‖∇P‖ at the last step
+    Vector factor;      // Cholesky factors of the classes, k × p × p, lower triangles row by row
+    bool stale = true;  // the factor must be formed at w
+    double norm = 0;    // ‖∇P‖ at the last step
     // Rebuilt, not kept:
     bool direct = true;
-    int64_t sample = 0;   // rows of a sampled first Hessian, 0: none
+    int64_t sample = 0;  // rows of a sampled first Hessian, 0: none
 
     template <class V>
     void visit(V& v) {

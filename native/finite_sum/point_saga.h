@@ -42,17 +42,20 @@ struct PointSaga {
     }
   };
   static std::string refuse(const FiniteSum& f, const Options&) {
-    if (f.coupled()) return "the proximal step of one softmax row is not a scalar equation; use one-vs-rest, or another method";
+    if (f.coupled())
+      return "the proximal step of one softmax row is not a scalar equation; use one-vs-rest, or another method";
     if (f.regularizer.l1 > 0 || f.regularizer.nonNegative)
-      return "its proximal step joins a row with the regularizer, which is explicit for L2 alone; use l1 = 0, or another method";
+      return "its proximal step joins a row with the regularizer, which is explicit for L2 alone; use l1 = 0, or "
+             "another method";
     if (!(f.strong() > 0)) return "its step size needs strong convexity; use l2 above 0";
     return no_smoothness(f);
   }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     const double L = f.constants().max, mu = f.strong(), n = static_cast<double>(f.n);
-    s.gamma = choose_step(options.step, std::sqrt((n - 1) * (n - 1) + 4 * n * L / mu) / (2 * L * n) - (1 - 1 / n) / (2 * L),
-                          "√((n−1)² + 4nL/μ)/(2Ln) − (1 − 1/n)/(2L), L = L_max", chosen);
+    s.gamma =
+        choose_step(options.step, std::sqrt((n - 1) * (n - 1) + 4 * n * L / mu) / (2 * L * n) - (1 - 1 / n) / (2 * L),
+                    "√((n−1)² + 4nL/μ)/(2Ln) − (1 − 1/n)/(2L), L = L_max", chosen);
     s.w = start;
     Pass first;
     f.pass(s.w.data(), first);
@@ -63,16 +66,20 @@ struct PointSaga {
   }
   static void step(State& s, FiniteSum& f) {
     const int64_t n = f.n, k = f.k;
-    const double gamma = s.gamma, shrink = 1 / (1 + gamma * f.strong()), free = f.kappa > 0 ? 1 / (1 + gamma * f.kappa) : 1;
+    const double gamma = s.gamma, shrink = 1 / (1 + gamma * f.strong()),
+                 free = f.kappa > 0 ? 1 / (1 + gamma * f.kappa) : 1;
     const bool lazy = worth_skipping(f, 1);
-    const auto drift = [&](int64_t at) { return f.kappa > 0 ? s.average[at] - f.kappa * (*f.anchor)[at] : s.average[at]; };
+    const auto drift = [&](int64_t at) {
+      return f.kappa > 0 ? s.average[at] - f.kappa * (*f.anchor)[at] : s.average[at];
+    };
     Powers powers(shrink, lazy ? std::min<int64_t>(n, 1 << 16) : 0);
     if (lazy) s.last.assign(static_cast<size_t>(f.d), 0);
     const auto catch_up = [&](int64_t j, int64_t now) {
       const int64_t missed = now - s.last[j];
       s.last[j] = now;
       if (missed == 0) return;
-      for (int64_t at = j; at < f.size; at += f.p) s.w[at] = skip_steps(s.w[at], -gamma * drift(at), 0, powers, missed, false);
+      for (int64_t at = j; at < f.size; at += f.p)
+        s.w[at] = skip_steps(s.w[at], -gamma * drift(at), 0, powers, missed, false);
     };
     WordStream words(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws++));
     Vector t(static_cast<size_t>(k)), a(static_cast<size_t>(k)), change(static_cast<size_t>(k));

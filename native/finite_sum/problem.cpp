@@ -9,21 +9,13 @@ namespace {
 constexpr int64_t kBlock = 64;
 }
 
-FiniteSum::FiniteSum(DataRows rows, LinearTargets targets, Loss loss_, int outputs, bool intercept_, Regularizer regularizer_,
-                     ThreadPool* pool_)
-    : x(rows),
-      y(targets),
-      loss(loss_),
-      k(outputs),
-      intercept(intercept_),
-      regularizer(regularizer_),
-      n(rows.n),
-      d(rows.d),
-      p(rows.d + (intercept_ ? 1 : 0)),
-      size(outputs * p),
-      pool(pool_) {
+FiniteSum::FiniteSum(DataRows rows, LinearTargets targets, Loss loss_, int outputs, bool intercept_,
+                     Regularizer regularizer_, ThreadPool* pool_)
+    : x(rows), y(targets), loss(loss_), k(outputs), intercept(intercept_), regularizer(regularizer_), n(rows.n),
+      d(rows.d), p(rows.d + (intercept_ ? 1 : 0)), size(outputs * p), pool(pool_) {
   // Every chunk has a gradient of its own to add up at the end: an eighth of the work of the pass at most.
-  chunks_ = std::clamp<int64_t>(x.nonZeros / (8 * std::max<int64_t>(d, 1)), 1, std::min<int64_t>(64, (n + kBlock - 1) / kBlock));
+  chunks_ = std::clamp<int64_t>(x.nonZeros / (8 * std::max<int64_t>(d, 1)), 1,
+                                std::min<int64_t>(64, (n + kBlock - 1) / kBlock));
 }
 
 void FiniteSum::derivative(int64_t i, const double* z, double* g) const {
@@ -65,14 +57,15 @@ double FiniteSum::penalty(const double* w) const {
 }
 
 void FiniteSum::over_chunks(const std::function<void(int64_t, int64_t, int64_t)>& task) const {
-  const bool done = pool->run(
-      chunks_, [&](int64_t chunk, int) { task(chunk, chunk_begin(chunk), chunk_begin(chunk + 1)); }, cancel);
+  const bool done =
+      pool->run(chunks_, [&](int64_t chunk, int) { task(chunk, chunk_begin(chunk), chunk_begin(chunk + 1)); }, cancel);
   if (!done) throw Error(ErrorCode::Cancelled, "cancelled");
 }
 
 void FiniteSum::chunk_pass(int64_t first, int64_t last, const double* w, Pass& out, bool curvatures, double* gradient,
                            LossSums& sums) const {
-  std::vector<double> z(static_cast<size_t>(kBlock * k)), a(static_cast<size_t>(kBlock)), labels(static_cast<size_t>(kBlock));
+  std::vector<double> z(static_cast<size_t>(kBlock * k)), a(static_cast<size_t>(kBlock)),
+      labels(static_cast<size_t>(kBlock));
   const bool vector = loss.kind == LossKind::Logistic;
   for (int64_t i = first; i < last; i += kBlock) {
     const int64_t rows = std::min(kBlock, last - i);

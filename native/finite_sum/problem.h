@@ -46,10 +46,10 @@ struct Pass {
 };
 
 struct Constants {
-  Vector rows;        // L_i = c_i · smoothness · (‖x_i‖² + 1 with intercept)
-  double max = 0;     // L_max
-  double mean = 0;    // L̄
-  double full = 0;    // L_F, of the mean loss, estimated by power iteration
+  Vector rows;      // L_i = c_i · smoothness · (‖x_i‖² + 1 with intercept)
+  double max = 0;   // L_max
+  double mean = 0;  // L̄
+  double full = 0;  // L_F, of the mean loss, estimated by power iteration
 };
 
 class FiniteSum {
@@ -66,7 +66,7 @@ class FiniteSum {
   ThreadPool* pool = nullptr;
   const CancelToken* cancel = nullptr;
 
-  double kappa = 0;          // of (κ/2)‖w − anchor‖²
+  double kappa = 0;  // of (κ/2)‖w − anchor‖²
   const Vector* anchor = nullptr;
 
   int64_t examples = 0;  // gradients of single examples evaluated so far
@@ -113,7 +113,9 @@ class FiniteSum {
   void drift(const Pass& pass, Vector& out) const;
 
   double penalty(const double* w) const;
-  double objective(const Pass& pass, const double* w) const { return pass.sums.value / static_cast<double>(n) + penalty(w); }
+  double objective(const Pass& pass, const double* w) const {
+    return pass.sums.value / static_cast<double>(n) + penalty(w);
+  }
 
   /// The objective of this problem, (κ/2)‖w − anchor‖² included.
   double anchored_objective(const Pass& pass, const double* w) const {
@@ -167,10 +169,10 @@ struct DualBound {
 };
 /// Sums over the data that a balanced dual point needs; computed once.
 struct DualAnchors {
-  Vector negative, positive;            // Xᵀ g⁰/n of the two extreme dual points of each output, k × d
-  Vector negativeMean, positiveMean;    // their means
-  Vector classSum, columnSum;           // softmax: Σ_{i in class c} c_i x_i / n (k × d), Σ_i c_i x_i / n (d)
-  Vector frequency;                     // softmax: weighted class frequencies
+  Vector negative, positive;          // Xᵀ g⁰/n of the two extreme dual points of each output, k × d
+  Vector negativeMean, positiveMean;  // their means
+  Vector classSum, columnSum;         // softmax: Σ_{i in class c} c_i x_i / n (k × d), Σ_i c_i x_i / n (d)
+  Vector frequency;                   // softmax: weighted class frequencies
 };
 DualAnchors dual_anchors(FiniteSum& f);
 DualBound dual_bound(const FiniteSum& f, const DualAnchors& anchors, const Pass& pass, const double* w);

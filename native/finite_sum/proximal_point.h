@@ -26,8 +26,8 @@ struct Proximal {
   std::unique_ptr<Vector> anchor;
   std::unique_ptr<Solver> solver;
 
-  static Proximal make(FiniteSum& f, InnerMethod method, double kappa, const Auto<int64_t>& minibatch, const Auto<double>& step,
-                       const Vector& start, LinearChoices& chosen) {
+  static Proximal make(FiniteSum& f, InnerMethod method, double kappa, const Auto<int64_t>& minibatch,
+                       const Auto<double>& step, const Vector& start, LinearChoices& chosen) {
     Proximal inner;
     f.constants();
     inner.sum = std::make_unique<FiniteSum>(f);
@@ -101,10 +101,11 @@ template <class O>
 OptionTable<O> wrapper_table(bool choice) {
   OptionTable<O> table;
   if (choice)
-    table.choice("inner", static_cast<InnerMethod O::*>(&WrapperOptions::inner), {"svrg", "saga", "miso", "acc-svrg", "fista"},
-                 "Method for the inner problems.");
-  table.number("proximalWeight", "κ", static_cast<Auto<double> O::*>(&WrapperOptions::proximalWeight), above(0),
-               "Weight of (κ/2)‖w − a‖²; auto: L_max/n − λ2.")
+    table.choice("inner", static_cast<InnerMethod O::*>(&WrapperOptions::inner),
+                 {"svrg", "saga", "miso", "acc-svrg", "fista"}, "Method for the inner problems.");
+  table
+      .number("proximalWeight", "κ", static_cast<Auto<double> O::*>(&WrapperOptions::proximalWeight), above(0),
+              "Weight of (κ/2)‖w − a‖²; auto: L_max/n − λ2.")
       .integer("minibatch", "b", static_cast<Auto<int64_t> O::*>(&WrapperOptions::minibatch), at_least(1),
                "Rows of the inner method's minibatch; auto: the inner method's own.")
       .number("step", "η", static_cast<Auto<double> O::*>(&WrapperOptions::step), above(0),
@@ -134,7 +135,8 @@ struct ProximalState {
   }
 };
 
-inline ProximalState proximal_init(FiniteSum& f, const WrapperOptions& options, const Vector& start, LinearChoices& chosen) {
+inline ProximalState proximal_init(FiniteSum& f, const WrapperOptions& options, const Vector& start,
+                                   LinearChoices& chosen) {
   ProximalState s;
   s.kappa = proximal_weight(f, options.proximalWeight, chosen);
   s.inner = Proximal::make(f, options.inner, s.kappa, options.minibatch, options.step, start, chosen);
@@ -187,7 +189,8 @@ struct Catalyst {
 struct AccSvrgAppa {
   static constexpr const char* kName = "acc-svrg-appa";
   static constexpr const char* kTitle = "Accelerated SVRG inside the accelerated approximate proximal point method";
-  static constexpr const char* kSource = "Nitanda, Murata, Suzuki (KAIS, ICDM); Nitanda, NIPS 2014; Frostig et al., ICML 2015";
+  static constexpr const char* kSource =
+      "Nitanda, Murata, Suzuki (KAIS, ICDM); Nitanda, NIPS 2014; Frostig et al., ICML 2015";
   struct Options : WrapperOptions {
     Options() { inner = InnerMethod::AccSvrg; }
     static const OptionTable<Options>& table() {
@@ -199,7 +202,8 @@ struct AccSvrgAppa {
   static std::string refuse(const FiniteSum& f, const Options&) { return no_smoothness(f); }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     Options own = options;
-    if (!own.minibatch) own.minibatch = choose_minibatch(f, options.minibatch, optimal_minibatch(f), kOptimalMinibatch, chosen);
+    if (!own.minibatch)
+      own.minibatch = choose_minibatch(f, options.minibatch, optimal_minibatch(f), kOptimalMinibatch, chosen);
     return proximal_init(f, own, start, chosen);
   }
   static void step(State& s, FiniteSum& f) {

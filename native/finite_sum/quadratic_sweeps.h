@@ -18,7 +18,8 @@ struct Sweeps {
   double minimiser(int64_t index, double delta, double slope, double curvature) const {
     const double here = w[index] + delta;
     if (free[index]) return delta - slope / curvature;
-    const double l2 = regularizer.l2, next = soft_threshold(curvature * here - slope, regularizer.l1) / (curvature + l2);
+    const double l2 = regularizer.l2,
+                 next = soft_threshold(curvature * here - slope, regularizer.l1) / (curvature + l2);
     return (regularizer.nonNegative && next < 0 ? 0 : next) - w[index];
   }
   double penalty(const Vector& delta) const {
@@ -69,8 +70,8 @@ struct SweepGoal {
 };
 
 /// Q as a matrix with both triangles, rows of `ld`. Returns the violation of the first sweep.
-inline double gram_sweeps(const Sweeps& sweeps, const double* Q, int64_t ld, const Vector& linear, Vector& delta, SweepGoal goal,
-                          const LinearKernels& kernels) {
+inline double gram_sweeps(const Sweeps& sweeps, const double* Q, int64_t ld, const Vector& linear, Vector& delta,
+                          SweepGoal goal, const LinearKernels& kernels) {
   const int64_t count = static_cast<int64_t>(linear.size());
   Vector slope = linear, trial, trialSlope;
   const auto value = [&](const Vector& x, const Vector& s) {
@@ -109,7 +110,8 @@ inline double gram_sweeps(const Sweeps& sweeps, const double* Q, int64_t ld, con
 /// Q = (1/n) X_Wᵀ diag(h) X_W by columns, linear = X_Wᵀ t/n at δ = 0; t = g + h (X δ) is kept up to date. Returns the violation
 /// of the first sweep.
 inline double sparse_sweeps(const Sweeps& sweeps, const std::vector<int64_t>& start, const std::vector<int32_t>& rows,
-                            const std::vector<double>& values, const Vector& h, Vector& t, Vector& delta, SweepGoal goal, int64_t n) {
+                            const std::vector<double>& values, const Vector& h, Vector& t, Vector& delta,
+                            SweepGoal goal, int64_t n) {
   const int64_t count = static_cast<int64_t>(delta.size());
   const double scale = 1 / static_cast<double>(n);
   Vector curvature(static_cast<size_t>(count), 0.0);

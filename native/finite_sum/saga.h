@@ -37,8 +37,8 @@ struct SagaState {
   }
 };
 
-inline SagaState saga_init(FiniteSum& f, const BatchOptions& options, const Vector& start, double step, const std::string& why,
-                           LinearChoices& chosen) {
+inline SagaState saga_init(FiniteSum& f, const BatchOptions& options, const Vector& start, double step,
+                           const std::string& why, LinearChoices& chosen) {
   SagaState s;
   s.b = choose_minibatch(f, options.minibatch, plain_minibatch(f), kPlainMinibatch, chosen);
   s.eta = choose_step(options.step, step / expected_smoothness(f.constants(), f.n, s.b, options.sampling), why, chosen);
@@ -61,7 +61,9 @@ void saga_epoch(SagaState& s, FiniteSum& f) {
   Batch& batch = *s.batch;
   Vector& w = s.w;
   const double eta = s.eta, inverse = 1 / static_cast<double>(f.n);
-  const auto drift = [&](int64_t at) { return f.kappa > 0 ? s.average[at] - f.kappa * (*f.anchor)[at] : s.average[at]; };
+  const auto drift = [&](int64_t at) {
+    return f.kappa > 0 ? s.average[at] - f.kappa * (*f.anchor)[at] : s.average[at];
+  };
   Powers powers(1 / (1 + eta * f.strong()), s.lazy ? std::min<int64_t>(m, 1 << 16) : 0);
   const auto catch_up = [&](int64_t j, int64_t now) {
     const int64_t missed = now - s.last[j];
@@ -156,7 +158,8 @@ struct Sag {
   using State = SagaState;
   static std::string refuse(const FiniteSum& f, const Options&) { return no_smoothness(f); }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
-    return saga_init(f, options, start, 0.5, "1/(2 L(b)), half of what is used in practice; the theory has 1/(16 L)", chosen);
+    return saga_init(f, options, start, 0.5, "1/(2 L(b)), half of what is used in practice; the theory has 1/(16 L)",
+                     chosen);
   }
   static void step(State& s, FiniteSum& f) { saga_epoch<true>(s, f); }
   static const Vector& weights(const State& s) { return s.w; }

@@ -128,9 +128,9 @@ class Batch {
  public:
   std::vector<int64_t> rows;
   std::vector<double> scale;
-  Vector coefficients;          // b × k
+  Vector coefficients;           // b × k
   std::vector<int32_t> support;  // sparse data: the columns that occur in the batch, each once
-  Vector sum;                   // k × p; zero outside the support between uses
+  Vector sum;                    // k × p; zero outside the support between uses
 
   explicit Batch(const FiniteSum& f)
       : sum(static_cast<size_t>(f.size), 0.0), seen_(f.x.sparse ? static_cast<size_t>(f.d) : 0, 0) {}

@@ -76,7 +76,8 @@ struct Sarah {
     Batch& batch = *s.batch;
     for (int64_t t = 1; t < s.m; ++t) {
       if (t % 64 == 0) f.poll();
-      s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows, batch.scale);
+      s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows,
+                     batch.scale);
       ++s.draws;
       batch.correct(f, s.now.data(), nullptr);
       batch.accumulate(f);

@@ -32,13 +32,13 @@ struct Opened {
 Opened open_library(const std::string& asked) {
   Opened opened;
   const char* named = std::getenv("MEANFIELD_CUDA_LIBRARY");
-  const std::string file =
-      !asked.empty() ? asked : named && *named ? named : own_folder() + "/libmeanfield_cuda.so";
+  const std::string file = !asked.empty() ? asked : named && *named ? named : own_folder() + "/libmeanfield_cuda.so";
   if (asked.empty() && !(named && *named)) {  // a file that somebody named is opened in any case
     void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
     if (!driver) {
       opened.reason =
-          "there is no NVIDIA driver (libcuda.so.1 cannot be opened). Install one, or run the container with GPU access.";
+          "there is no NVIDIA driver (libcuda.so.1 cannot be opened). Install one, or run the container with GPU "
+          "access.";
       return opened;
     }
     dlclose(driver);
@@ -90,7 +90,8 @@ CudaReport report_of(const Opened& opened) {
     if (report.reason.empty()) report.reason = text.trouble;
   }
   if (usable) report.reason.clear();
-  if (!usable && report.reason.empty()) report.reason = "no CUDA device is visible. Check 'nvidia-smi' and CUDA_VISIBLE_DEVICES.";
+  if (!usable && report.reason.empty())
+    report.reason = "no CUDA device is visible. Check 'nvidia-smi' and CUDA_VISIBLE_DEVICES.";
   return report;
 }
 
@@ -107,10 +108,12 @@ const Backend* cuda_backend(int device) {
   if (const Backend* backend = opened.library->backend(device)) return backend;
   const CudaReport report = report_of(opened);
   const size_t count = report.devices.size();
-  throw Error(ErrorCode::Device,
-              name + (count == 0 ? report.reason
-                                 : "there " + std::string(count == 1 ? "is 1 device" : "are " + std::to_string(count) + " devices") +
-                                       ", numbered from 0. Use a smaller number."));
+  throw Error(
+      ErrorCode::Device,
+      name + (count == 0
+                  ? report.reason
+                  : "there " + std::string(count == 1 ? "is 1 device" : "are " + std::to_string(count) + " devices") +
+                        ", numbered from 0. Use a smaller number."));
 }
 
 double cuda_peak(int device, Precision precision) {

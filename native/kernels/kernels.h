@@ -31,11 +31,12 @@ struct NetworkShape {
   int64_t particles;  // M
   int64_t inputs;     // numbers of x a neuron sees, the constant 1 of the bias included
   Neuron neuron;
-  int32_t threads;  // >= 1; a device has its own
+  int32_t threads;                           // >= 1; a device has its own
   Precision precision = Precision::Float32;  // others on a device only
   int32_t device = 0;                        // number of the device, where the backend has several
-  uint64_t devices = 0;       // a sharded backend: bit i for device i
-  int64_t firstParticle = 0;  // a shard on a device: the number of its first particle among all, which decides sign and noise
+  uint64_t devices = 0;                      // a sharded backend: bit i for device i
+  int64_t firstParticle =
+      0;  // a shard on a device: the number of its first particle among all, which decides sign and noise
   /// p: inputs of the weights, then the tail of the second layer.
   int64_t parameters() const { return inputs + neuron.tail(); }
 };
@@ -118,7 +119,8 @@ struct Backend {
   Status (*neighbours)(int32_t device, Points points, Points queries, const int64_t* self, int32_t k,
                        const CancelToken* cancel, double* squares);
   /// logs[q] = log Σ_r exp(−‖query_q − centre_r‖²/(2·variance)).
-  Status (*mixture)(int32_t device, Points centres, double variance, Points queries, const CancelToken* cancel, double* logs);
+  Status (*mixture)(int32_t device, Points centres, double variance, Points queries, const CancelToken* cancel,
+                    double* logs);
 
   // Many small networks that launch together; nullptr where there is nothing to gain. A gang has `members` tasks, each of
   // which joins on its thread, opens, uses and closes networks of that device there, and leaves. All of them must

@@ -27,8 +27,8 @@ struct RowKernels {
   void (*rows_axpy)(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* a, double* g);
   /// H ← H + Σ_i h_i x_i x_iᵀ, upper triangle of a cols × cols matrix with rows of `ldh` (h = null: ones), for the
   /// columns of H from `from`, a multiple of kGramTile, onwards. `scratch` holds gram_scratch(cols) numbers.
-  void (*gram)(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* h, double* H, int64_t ldh, int64_t from,
-               double* scratch);
+  void (*gram)(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* h, double* H, int64_t ldh,
+               int64_t from, double* scratch);
 };
 
 struct LinearKernels {

@@ -79,7 +79,8 @@ class Network {
   std::vector<double> neighbours(Points points, Points queries, const std::vector<int64_t>& self, int k,
                                  const CancelToken* cancel) const {
     std::vector<double> squares(static_cast<size_t>(queries.count));
-    check(backend_->neighbours(shape_.device, points, queries, self.empty() ? nullptr : self.data(), k, cancel, squares.data()));
+    check(backend_->neighbours(shape_.device, points, queries, self.empty() ? nullptr : self.data(), k, cancel,
+                               squares.data()));
     return squares;
   }
   /// See Backend::mixture.
@@ -107,8 +108,9 @@ class Network {
                                                 " numbers and the data; use fewer particles or fewer rows." +
                                                 (more.empty() ? "" : " In detail: " + more));
       case Status::DeviceFailure:
-        throw Error(ErrorCode::Device,
-                    more.empty() ? std::string("the ") + backend_->name + " backend failed; run 'meanfield doctor'." : more);
+        throw Error(
+            ErrorCode::Device,
+            more.empty() ? std::string("the ") + backend_->name + " backend failed; run 'meanfield doctor'." : more);
     }
   }
 

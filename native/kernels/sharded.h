@@ -155,7 +155,8 @@ class Sharded {
     table.gradient = [](void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
                         float* gradient) {
       return on_all(network, [&](const Shard& shard, size_t) {
-        return shard.backend->gradient(shard.network, matrix, rows, weights, cancel, gradient + shard.first * numbers(network));
+        return shard.backend->gradient(shard.network, matrix, rows, weights, cancel,
+                                       gradient + shard.first * numbers(network));
       });
     };
     table.update = update;

@@ -59,15 +59,16 @@ struct ParticleAlgorithm {
   /// For algorithms whose law lives in the whole space, and why.
   static void needs_free_weights(const NetworkOptions& model, const char* algorithm, const char* why) {
     if (model.geometry != Geometry::Free)
-      throw Error(ErrorCode::InvalidOption, std::string(algorithm) + ": geometry is 'sphere'; expected 'free', since " + why +
-                                                ". The other algorithms run on the sphere.");
+      throw Error(ErrorCode::InvalidOption, std::string(algorithm) + ": geometry is 'sphere'; expected 'free', since " +
+                                                why + ". The other algorithms run on the sphere.");
   }
   /// For algorithms whose moves are their own.
   static void needs_plain_steps(const NetworkOptions& model, const char* algorithm) {
     if (model.preconditioner != Preconditioning::None && !model.preconditionPrior)
       throw Error(ErrorCode::InvalidOption,
-                  std::string(algorithm) + ": its steps cannot be preconditioned; expected preconditionPrior true, which maps the "
-                                           "inputs, or one of langevin, sgd-langevin, dual-averaging and fictitious-play.");
+                  std::string(algorithm) +
+                      ": its steps cannot be preconditioned; expected preconditionPrior true, which maps the "
+                      "inputs, or one of langevin, sgd-langevin, dual-averaging and fictitious-play.");
   }
 };
 

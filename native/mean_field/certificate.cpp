@@ -24,14 +24,16 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 std::vector<float> members(const std::vector<float>& particles, int64_t p, int64_t first, int64_t classes) {
   if (classes == 1) return particles;
   std::vector<float> chosen;
-  for (size_t r = static_cast<size_t>(first); r * static_cast<size_t>(p) < particles.size(); r += static_cast<size_t>(classes))
+  for (size_t r = static_cast<size_t>(first); r * static_cast<size_t>(p) < particles.size();
+       r += static_cast<size_t>(classes))
     chosen.insert(chosen.end(), particles.begin() + static_cast<std::ptrdiff_t>(r * static_cast<size_t>(p)),
                   particles.begin() + static_cast<std::ptrdiff_t>((r + 1) * static_cast<size_t>(p)));
   return chosen;
 }
 
 /// V of every particle.
-std::vector<double> potentials(const Network& network, const Potential& potential, const std::vector<float>& particles) {
+std::vector<double> potentials(const Network& network, const Potential& potential,
+                               const std::vector<float>& particles) {
   const size_t p = static_cast<size_t>(network.shape().parameters());
   std::vector<double> values = energies_of(network, potential);
   for (size_t r = 0; r < values.size(); ++r) {
@@ -72,7 +74,7 @@ class Certifier {
     result_.gap = result_.primal - result_.dual;
     result_.biasBound += lambda_ * partition_.doubt;
     result_.trusted = doubt_.empty();
-    result_.words = doubt_.empty() ? promise_ + " is within the gap of the optimum, up to the standard error." 
+    result_.words = doubt_.empty() ? promise_ + " is within the gap of the optimum, up to the standard error."
                                    : doubt_ + "Do not rely on the gap.";
     return result_;
   }
@@ -89,13 +91,16 @@ class Certifier {
         partition_ = importance_partition(subject_.another, subject_.potential, options_.draws, subject_.seed);
       if (partition_.degenerate()) {
         const double before = partition_.effectiveFraction;
-        int64_t chains = std::max<int64_t>(200, std::min<int64_t>(options_.draws / 20, 1000)), temperatures = kTemperatures;
+        int64_t chains = std::max<int64_t>(200, std::min<int64_t>(options_.draws / 20, 1000)),
+                temperatures = kTemperatures;
         if (options_.work > 0) {  // two proposals a temperature
           const double steps = options_.work / proposal_flops();
           chains = std::clamp(static_cast<int64_t>(steps / (2 * kTemperatures)), kFewestChains, chains);
-          temperatures = std::clamp(static_cast<int64_t>(steps / (2 * static_cast<double>(chains))), kFewestTemperatures, kTemperatures);
+          temperatures = std::clamp(static_cast<int64_t>(steps / (2 * static_cast<double>(chains))),
+                                    kFewestTemperatures, kTemperatures);
         }
-        partition_ = annealed_partition(subject_.another, subject_.potential, whole_classes(chains), temperatures, subject_.seed);
+        partition_ = annealed_partition(subject_.another, subject_.potential, whole_classes(chains), temperatures,
+                                        subject_.seed);
         partition_.how += " (importance sampling from the prior had an effective sample of " + percent(before) + ")";
       }
     }
@@ -104,8 +109,9 @@ class Certifier {
     result_.effectiveFraction = partition_.effectiveFraction;
     if (partition_.degenerate())
       doubt_ += "The log-partition has an effective sample of " + percent(partition_.effectiveFraction) + ", " +
-                format_option(std::round(partition_.effectiveSize)) + " draws, even after annealing (5 % and 10 draws are needed): the dual may be off by " + text(lambda_ * partition_.doubt) +
-                " and more. ";
+                format_option(std::round(partition_.effectiveSize)) +
+                " draws, even after annealing (5 % and 10 draws are needed): the dual may be off by " +
+                text(lambda_ * partition_.doubt) + " and more. ";
   }
 
   /// L(q) = F(q) + λ E log q̂, the mean over the classes; the same particles decide F and log q, so that the standard error
@@ -135,7 +141,8 @@ class Certifier {
     result_.primal = subject_.objective - subject_.pluginBias - lambda_ * entropy;
     result_.standardError = lambda_ * std::hypot(std::sqrt(variance), partition_.standardError);
     result_.biasBound = lambda_ * nearest_neighbour_bias(p_);
-    result_.entropyEstimator = std::to_string(std::min<int64_t>(kNeighbours, M_ / classes_ - 1)) + " nearest neighbours (Kozachenko-Leonenko)";
+    result_.entropyEstimator =
+        std::to_string(std::min<int64_t>(kNeighbours, M_ / classes_ - 1)) + " nearest neighbours (Kozachenko-Leonenko)";
     promise_ = "The objective";
     if (p_ > 10)
       doubt_ += "The nearest-neighbour entropy is biased in dimension " + std::to_string(p_) +
@@ -155,14 +162,17 @@ class Certifier {
     network_.gradient(0, {nullptr, subject_.potential.rows}, subject_.potential.weights.data(), centres.data());
     for (size_t i = 0; i < centres.size(); ++i) {
       const double slope = subject_.potential.slope(e[i / static_cast<size_t>(p_)]);
-      centres[i] = static_cast<float>(particles_[i] - options_.step * (slope * centres[i] + 2 * subject_.potential.ridge * particles_[i]));
+      centres[i] = static_cast<float>(
+          particles_[i] - options_.step * (slope * centres[i] + 2 * subject_.potential.ridge * particles_[i]));
     }
-    const int64_t perClass = M_ / classes_, whole = std::max<int64_t>(1, std::min<int64_t>(2000 / classes_ + 1, 4 * perClass));
+    const int64_t perClass = M_ / classes_,
+                  whole = std::max<int64_t>(1, std::min<int64_t>(2000 / classes_ + 1, 4 * perClass));
     const int64_t S = whole * classes_;
     const std::unique_ptr<Network> draws = subject_.another(S);
     std::vector<float> y = Normals(*draws).draw({subject_.seed, Stream::Certificate}, ~uint64_t{0} >> 24);
     for (int64_t s = 0; s < S; ++s) {
-      const int64_t own = (s / classes_) * std::max<int64_t>(1, perClass / whole) % perClass;  // evenly over the centres
+      const int64_t own =
+          (s / classes_) * std::max<int64_t>(1, perClass / whole) % perClass;  // evenly over the centres
       const int64_t centre = own * classes_ + s % classes_;
       for (int64_t c = 0; c < p_; ++c) {
         float& value = y[static_cast<size_t>(s * p_ + c)];
@@ -185,8 +195,8 @@ class Certifier {
     }
     result_.primal = subject_.objectiveOf(*draws) + lambda_ * negentropy;
     result_.standardError = lambda_ * std::hypot(std::sqrt(error), partition_.standardError);
-    result_.entropyEstimator = "Gaussian mixture after a Langevin step of " + text(options_.step) + ", " +
-                               std::to_string(S) + " draws";
+    result_.entropyEstimator =
+        "Gaussian mixture after a Langevin step of " + text(options_.step) + ", " + std::to_string(S) + " draws";
     promise_ = "The measure of the particles after one more Langevin step, noise included,";
   }
 
@@ -200,8 +210,10 @@ class Certifier {
   void respond() {
     int64_t chains = M_;
     if (options_.work > 0 && options_.estimator != GapEstimator::TwoSample)
-      chains = std::min(M_, whole_classes(std::max(
-                                kFewestChains, static_cast<int64_t>(options_.work / (proposal_flops() * (kResponseSteps + kResponseSteps / 3))))));
+      chains = std::min(
+          M_, whole_classes(std::max(
+                  kFewestChains,
+                  static_cast<int64_t>(options_.work / (proposal_flops() * (kResponseSteps + kResponseSteps / 3))))));
     response_ = subject_.another(chains);
     response_->write_particles(particles_.data());
     Mala mala(*response_, subject_.potential, subject_.seed + 1, options_.step);
@@ -222,8 +234,9 @@ class Certifier {
         doubt_ += "A single particle has no density. ";
         continue;
       }
-      const std::vector<double> terms = two_sample_divergences({q.data(), count, p_}, {s.data(), static_cast<int64_t>(s.size()) / p_, p_},
-                                                               k, p_ <= 10 ? count : kBruteQueries, pairs_);
+      const std::vector<double> terms =
+          two_sample_divergences({q.data(), count, p_}, {s.data(), static_cast<int64_t>(s.size()) / p_, p_}, k,
+                                 p_ <= 10 ? count : kBruteQueries, pairs_);
       if (terms.empty()) continue;
       const Mean mean = mean_of(terms);
       divergence += mean.value / static_cast<double>(classes_);
@@ -232,8 +245,8 @@ class Certifier {
     result_.primal = result_.dual + lambda_ * divergence;  // gap = λ KL
     result_.standardError = lambda_ * std::sqrt(error);
     result_.biasBound = lambda_ * nearest_neighbour_bias(p_);
-    result_.entropyEstimator = "two samples, " + std::to_string(kNeighbours) + " nearest neighbours, the second by MALA (acceptance " +
-                               percent(acceptance_) + ")";
+    result_.entropyEstimator = "two samples, " + std::to_string(kNeighbours) +
+                               " nearest neighbours, the second by MALA (acceptance " + percent(acceptance_) + ")";
     promise_ = "The objective";
     if (p_ > 10) doubt_ += "Nearest-neighbour divergences are unreliable in dimension " + std::to_string(p_) + ". ";
     if (acceptance_ < 0.2) doubt_ += "MALA accepted " + percent(acceptance_) + " of its proposals and has not mixed. ";
@@ -283,7 +296,8 @@ double plugin_bias(const Problem& problem, const Network& network) {
     for (int64_t r = 0; r < M; ++r) {
       std::vector<double> up = z, down = z;
       double length = 0;
-      for (int j = 0; j < k; ++j) length += std::pow(h[static_cast<size_t>(j)][static_cast<size_t>(r)] - z[static_cast<size_t>(j)], 2);
+      for (int j = 0; j < k; ++j)
+        length += std::pow(h[static_cast<size_t>(j)][static_cast<size_t>(r)] - z[static_cast<size_t>(j)], 2);
       if (length == 0) continue;
       const double t = 1e-3 / std::sqrt(length);
       for (size_t j = 0; j < up.size(); ++j) {
@@ -294,7 +308,8 @@ double plugin_bias(const Problem& problem, const Network& network) {
       sum += (problem.loss.value(up.data(), y, k) - 2 * at + problem.loss.value(down.data(), y, k)) / (t * t);
     }
   }
-  return sum / 2 / static_cast<double>(rows) / static_cast<double>(std::max<int64_t>(1, M - 1)) / static_cast<double>(M);
+  return sum / 2 / static_cast<double>(rows) / static_cast<double>(std::max<int64_t>(1, M - 1)) /
+         static_cast<double>(M);
 }
 
 Subject network_subject(Problem& problem, const Network& network) {
@@ -322,14 +337,16 @@ Subject network_subject(Problem& problem, const Network& network) {
   const std::vector<double> z = outputs_of(network);
   double loss = 0;
   for (int64_t i = 0; i < n; ++i)
-    loss += scale * problem.loss.gradient(z.data() + i * k, problem.train.values + i * width, k, weights.data() + i * k);
+    loss +=
+        scale * problem.loss.gradient(z.data() + i * k, problem.train.values + i * width, k, weights.data() + i * k);
   for (double& weight : weights) weight *= scale;
   subject.objective = loss + problem.ridge * network.second_moment();
   subject.pluginBias = plugin_bias(problem, network);
   subject.objectiveOf = [&problem, outputs_of, n, k, width, scale](Network& other) {
     const std::vector<double> a = outputs_of(other);
     double sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += scale * problem.loss.value(a.data() + i * k, problem.train.values + i * width, k);
+    for (int64_t i = 0; i < n; ++i)
+      sum += scale * problem.loss.value(a.data() + i * k, problem.train.values + i * width, k);
     return sum + problem.ridge * other.second_moment() - plugin_bias(problem, other);
   };
   subject.fenchelYoung = [&problem, outputs_of, weights, n, k, width, scale](Network& other) {
@@ -350,7 +367,8 @@ Subject network_subject(Problem& problem, const Network& network) {
   return subject;
 }
 
-Certificate certify(const Subject& subject, const CertificateOptions& options, ThreadPool& pool, const CancelToken* cancel) {
+Certificate certify(const Subject& subject, const CertificateOptions& options, ThreadPool& pool,
+                    const CancelToken* cancel) {
   return Certifier(subject, options, pool, cancel).run();
 }
 

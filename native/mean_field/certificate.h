@@ -36,8 +36,8 @@ struct Certificate {
   double standardError = 0;  // of the gap
   double biasBound = 0;      // of the estimates, times λ; infinite when unknown
   std::string entropyEstimator, partitionEstimator;
-  double effectiveSampleSize = 0;  // (Σ w)²/Σ w² of the importance weights
-  double effectiveFraction = 0;    // the same over the number of draws
+  double effectiveSampleSize = 0;                                 // (Σ w)²/Σ w² of the importance weights
+  double effectiveFraction = 0;                                   // the same over the number of draws
   double responseGap = std::numeric_limits<double>::quiet_NaN();  // of p_q; NaN where it was not asked for
   bool trusted = false;
   std::string words;
@@ -60,7 +60,8 @@ struct Subject {
   uint64_t seed = 0;
   NetworkFactory another;
   std::function<double(Network&)> objectiveOf;  // F of other particles
-  std::function<double(Network&)> fenchelYoung;  // (1/n) Σ [ℓ(a_i) + ℓ*(g_i) − g_i a_i] at other particles; may be empty
+  std::function<double(Network&)>
+      fenchelYoung;  // (1/n) Σ [ℓ(a_i) + ℓ*(g_i) − g_i a_i] at other particles; may be empty
 };
 
 /// The measure of the particles in `network` for the objective of `problem`.
@@ -70,6 +71,7 @@ Subject network_subject(Problem& problem, const Network& network);
 double plugin_bias(const Problem& problem, const Network& network);
 
 /// Throws Cancelled.
-Certificate certify(const Subject& subject, const CertificateOptions& options, ThreadPool& pool, const CancelToken* cancel);
+Certificate certify(const Subject& subject, const CertificateOptions& options, ThreadPool& pool,
+                    const CancelToken* cancel);
 
 }  // namespace meanfield

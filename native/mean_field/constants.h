@@ -50,11 +50,13 @@ inline Choice auto_ridge(const NetworkOptions& options, const DataConstants& dat
 inline Choice auto_particles(const Neuron& neuron, const Loss& loss, double accuracy) {
   const double bound = neuron.scale * activation_bounds(neuron.activation).value;
   if (!std::isfinite(bound))
-    throw Error(ErrorCode::InvalidOption, "mean-field: particles 'auto' needs bounded neurons; use the activation 'tanh' or 'sigmoid', or a number.");
+    throw Error(
+        ErrorCode::InvalidOption,
+        "mean-field: particles 'auto' needs bounded neurons; use the activation 'tanh' or 'sigmoid', or a number.");
   const double variance = neuron.outputs * bound * bound;
   return {std::max(1.0, std::ceil(loss.smoothness() * variance / (2 * accuracy))),
-          "⌈β k C²/(2ε)⌉: E F of M particles exceeds F by at most β Σ_j Var h_j/(2M); β = " + text(loss.smoothness()) + ", C = " +
-              text(bound) + ", k = " + std::to_string(neuron.outputs) + ", ε = " + text(accuracy)};
+          "⌈β k C²/(2ε)⌉: E F of M particles exceeds F by at most β Σ_j Var h_j/(2M); β = " + text(loss.smoothness()) +
+              ", C = " + text(bound) + ", k = " + std::to_string(neuron.outputs) + ", ε = " + text(accuracy)};
 }
 
 /// E f(t) for t ~ N(0, variance), by the midpoint rule over ±8 standard deviations: spectrally accurate for smooth f, and
@@ -89,8 +91,8 @@ inline Choice auto_step(const Neuron& neuron, const Loss& loss, const DataConsta
   const auto tanhSquare = [](double t) { return std::tanh(t) * std::tanh(t); };
   const double slope = gaussian_mean(spread * data.meanSquare,
                                      [&](double s) { return square(activation_derivative(neuron.activation, s)); });
-  const double value = gaussian_mean(spread * data.meanSquare,
-                                     [&](double s) { return square(activation_value(neuron.activation, s)); });
+  const double value =
+      gaussian_mean(spread * data.meanSquare, [&](double s) { return square(activation_value(neuron.activation, s)); });
   const double tailSlope = gaussian_mean(spread, [&](double r) { return square(1 - tanhSquare(r)); });
   const double R = neuron.scale;
   double weight = R * R, tail = 0, bend = 0;  // E[c²]; E[(∂c)²] E[σ²]; sup|e''|
@@ -110,26 +112,27 @@ inline Choice auto_step(const Neuron& neuron, const Loss& loss, const DataConsta
   const double curvature = activation_bounds(neuron.activation).curvature;
   const double L = beta * weight * slope * data.largestEigen + loss.smoothness() * tail +
                    gradient * std::max(std::sqrt(weight) * curvature * data.largestEigen, bend) + 2 * ridge;
-  return {1 / L, "1/L, L = β E[c²] E[σ'²] λ_x + β₁ E[(∂c)²] E[σ²] + G max{√E[c²] sup|σ''| λ_x, sup|e''|} + 2λ' with β = " +
-                     text(beta) +
-                     ", E[c²] = " + text(weight) + ", E[σ'²] = " + text(slope) + ", λ_x = " + text(data.largestEigen) +
-                     ", β₁ = " + text(loss.smoothness()) + ", E[(∂c)²] E[σ²] = " + text(tail) + ", G = " + text(gradient) +
-                     ", sup|σ''| = " + text(curvature) + (bend > 0 ? ", sup|e''| = " + text(bend) : "")};
+  return {1 / L,
+          "1/L, L = β E[c²] E[σ'²] λ_x + β₁ E[(∂c)²] E[σ²] + G max{√E[c²] sup|σ''| λ_x, sup|e''|} + 2λ' with β = " +
+              text(beta) + ", E[c²] = " + text(weight) + ", E[σ'²] = " + text(slope) +
+              ", λ_x = " + text(data.largestEigen) + ", β₁ = " + text(loss.smoothness()) +
+              ", E[(∂c)²] E[σ²] = " + text(tail) + ", G = " + text(gradient) + ", sup|σ''| = " + text(curvature) +
+              (bend > 0 ? ", sup|e''| = " + text(bend) : "")};
 }
 
 /// Fills in what an algorithm's options leave to 'auto', from the constants of the problem, and keeps the formulas.
 class Resolver {
  public:
-  int64_t rows = 0;         // n
-  int64_t particles = 0;    // M
-  int64_t parameters = 0;   // p
+  int64_t rows = 0;        // n
+  int64_t particles = 0;   // M
+  int64_t parameters = 0;  // p
   Loss loss;
   Neuron neuron;
-  double ridge = 0;         // λ'
-  double entropy = 0;       // λ
-  Choice gradientStep{0, ""};  // 1/L
+  double ridge = 0;                              // λ'
+  double entropy = 0;                            // λ
+  Choice gradientStep{0, ""};                    // 1/L
   std::function<Choice(const Neuron&)> stepFor;  // 1/L of another neuron
-  double resolved = 0;         // η that the method runs with
+  double resolved = 0;                           // η that the method runs with
   std::vector<Chosen> chosen;
 
   double step(Auto<double>& option) { return number("step", option, gradientStep); }

@@ -51,11 +51,13 @@ struct DualAveraging : ParticleAlgorithm {
                       "Inner step size in the master objective's units (the paper's times λ); auto: 1/L.")
               .number("stepDecay", "", &Options::stepDecay, between(0, 4),
                       "η_t = η t^(-stepDecay) at outer step t; the theory uses 2, the paper's experiments 1/2.")
-              .integer("innerSteps", "K_1", &Options::innerSteps, between(1, 1e9), "Inner steps of the first outer step; auto: ⌈√(1/(2λ'η))⌉.")
+              .integer("innerSteps", "K_1", &Options::innerSteps, between(1, 1e9),
+                       "Inner steps of the first outer step; auto: ⌈√(1/(2λ'η))⌉.")
               .number("innerGrowth", "", &Options::innerGrowth, between(0, 4),
                       "K_t = ⌈K_1 t^innerGrowth⌉; 0 is constant, the theory uses 2.")
               .integer("minibatch", "B", &Options::minibatch, between(1, 1e9),
-                       "Rows that an outer step looks at, drawn anew: the expected-risk form; auto: all, the finite-sum form.")
+                       "Rows that an outer step looks at, drawn anew: the expected-risk form; auto: all, the "
+                       "finite-sum form.")
               .choice("start", &Options::start, {"warm", "restart"},
                       "Inner loops start from the previous particles, or from fresh draws of the initial law.")
               .choice("output", &Options::output, {"last", "random"},
@@ -140,7 +142,9 @@ struct DualAveraging : ParticleAlgorithm {
         some.insert(some.end(), row, row + k);
       }
     }
-    Rows rows(int64_t n) const { return index.empty() ? Rows{nullptr, n} : Rows{index.data(), static_cast<int64_t>(index.size())}; }
+    Rows rows(int64_t n) const {
+      return index.empty() ? Rows{nullptr, n} : Rows{index.data(), static_cast<int64_t>(index.size())};
+    }
     const std::vector<double>& weights(const std::vector<double>& all) const { return index.empty() ? all : some; }
 
     std::vector<int32_t> index;

@@ -30,19 +30,20 @@ struct DualCoordinateAscent : ParticleAlgorithm {
   enum class Sampler { Langevin, Mala };
 
   struct Options {
-    Auto<double> step;            // η
-    Auto<int64_t> innerSteps = int64_t{20};      // K
-    Auto<int64_t> coordinates;    // ñ
+    Auto<double> step;                       // η
+    Auto<int64_t> innerSteps = int64_t{20};  // K
+    Auto<int64_t> coordinates;               // ñ
     double effectiveFraction = 0.5;
     Sampler sampler = Sampler::Langevin;
-    double bound = 0;             // C, found by resolve
+    double bound = 0;  // C, found by resolve
 
     static const OptionTable<Options>& table() {
       static const OptionTable<Options> table =
           OptionTable<Options>()
               .number("step", "η", &Options::step, above(0),
                       "Step size of the sampler in the master objective's units; auto: 1/L.")
-              .integer("innerSteps", "K", &Options::innerSteps, between(1, 1e9), "Sampler steps at each resampling; auto: ⌈√(1/(2λ'η))⌉.")
+              .integer("innerSteps", "K", &Options::innerSteps, between(1, 1e9),
+                       "Sampler steps at each resampling; auto: ⌈√(1/(2λ'η))⌉.")
               .integer("coordinates", "ñ", &Options::coordinates, between(1, 1e9),
                        "Dual coordinates between resamplings, at most; auto: n.")
               .number("effectiveFraction", "", &Options::effectiveFraction, {0, 1, true},
@@ -55,11 +56,11 @@ struct DualCoordinateAscent : ParticleAlgorithm {
 
   struct State {
     int64_t steps = 0;
-    uint64_t innerDone = 0;       // numbers the noise
-    uint64_t drawn = 0;           // coordinates so far, numbers their draws
-    double lastLoss = 0;          // mean of ℓ(a_i, y_i) over the coordinates of the step
-    double malaStep = 0;          // adapted η
-    std::vector<double> dual;     // ḡ; n × k
+    uint64_t innerDone = 0;    // numbers the noise
+    uint64_t drawn = 0;        // coordinates so far, numbers their draws
+    double lastLoss = 0;       // mean of ℓ(a_i, y_i) over the coordinates of the step
+    double malaStep = 0;       // adapted η
+    std::vector<double> dual;  // ḡ; n × k
 
     template <class V>
     void visit(V& v) {
@@ -76,9 +77,9 @@ struct DualCoordinateAscent : ParticleAlgorithm {
     const Neuron& neuron = resolver.neuron;
     const double value = activation_bounds(neuron.activation).value;
     if (!std::isfinite(value))
-      throw Error(ErrorCode::InvalidOption, std::string(kName) + ": activation '" +
-                                                kActivationNames[static_cast<int>(neuron.activation)] +
-                                                "' is unbounded; the dual step needs |h| ≤ C. Use 'tanh' or 'sigmoid'.");
+      throw Error(ErrorCode::InvalidOption,
+                  std::string(kName) + ": activation '" + kActivationNames[static_cast<int>(neuron.activation)] +
+                      "' is unbounded; the dual step needs |h| ≤ C. Use 'tanh' or 'sigmoid'.");
     // The variance of a number in [0, R] is at most (R/2)², that of one in [−R, R] at most R².
     const bool oneSided = neuron.activation == Activation::Sigmoid && neuron.secondLayer == SecondLayer::Fixed;
     options.bound = neuron.scale * (oneSided ? 0.5 : 1.0);
@@ -89,7 +90,8 @@ struct DualCoordinateAscent : ParticleAlgorithm {
   }
 
   static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) {
-    needs_free_weights(model, kName, "its weights are densities of Gibbs laws in the whole space, and its prior is normal");
+    needs_free_weights(model, kName,
+                       "its weights are densities of Gibbs laws in the whole space, and its prior is normal");
     needs_plain_steps(model, kName);
   }
   static State init(Problem& problem, const Options&) {
@@ -113,11 +115,13 @@ struct DualCoordinateAscent : ParticleAlgorithm {
     int64_t done = 0;
     while (done < *options.coordinates) {
       const double u = field.uniform(state.drawn++, 0, 0);
-      const int32_t i = static_cast<int32_t>(std::min<int64_t>(n - 1, static_cast<int64_t>(u * static_cast<double>(n))));
+      const int32_t i =
+          static_cast<int32_t>(std::min<int64_t>(n - 1, static_cast<int64_t>(u * static_cast<double>(n))));
       double* current = state.dual.data() + int64_t{i} * k;
       const double* y = problem.train.values + int64_t{i} * width;
       std::vector<std::vector<double>> h;  // k × M
-      std::vector<double> a(static_cast<size_t>(k), 0.0), pick(static_cast<size_t>(k), 0.0), change(static_cast<size_t>(k), 0.0);
+      std::vector<double> a(static_cast<size_t>(k), 0.0), pick(static_cast<size_t>(k), 0.0),
+          change(static_cast<size_t>(k), 0.0);
       for (int j = 0; j < k; ++j) {
         const size_t at = static_cast<size_t>(j);
         pick[at] = 1;
@@ -132,7 +136,8 @@ struct DualCoordinateAscent : ParticleAlgorithm {
       } else {
         // All outputs of a row at once: their joint curvature is at most k times one's.
         for (int j = 0; j < k; ++j)
-          change[static_cast<size_t>(j)] = dual_step(problem.loss, a[static_cast<size_t>(j)], current[j], c * k, y[j]) - current[j];
+          change[static_cast<size_t>(j)] =
+              dual_step(problem.loss, a[static_cast<size_t>(j)], current[j], c * k, y[j]) - current[j];
       }
       for (int j = 0; j < k; ++j) {
         current[j] += change[static_cast<size_t>(j)];
@@ -189,7 +194,8 @@ struct DualCoordinateAscent : ParticleAlgorithm {
           below += weights[from];
           from += stride;
         }
-        std::copy(old.begin() + static_cast<std::ptrdiff_t>(from * p), old.begin() + static_cast<std::ptrdiff_t>((from + 1) * p),
+        std::copy(old.begin() + static_cast<std::ptrdiff_t>(from * p),
+                  old.begin() + static_cast<std::ptrdiff_t>((from + 1) * p),
                   chosen.begin() + static_cast<std::ptrdiff_t>((first + m * stride) * p));
       }
     }

@@ -35,8 +35,8 @@ inline double dual_step(const Loss& loss, double a, double current, double c, do
 
 /// For the softmax, whose k coordinates live on a simplex: the best point of the segment from ḡ to ∇ℓ(a), which is the maximizer
 /// for c = 0 (S. Shalev-Shwartz, T. Zhang, 2013); `c` multiplies the squared l1 length of the move. By golden section.
-inline std::vector<double> softmax_dual_step(const Loss& loss, const std::vector<double>& a, const double* current, double c,
-                                             const double* y) {
+inline std::vector<double> softmax_dual_step(const Loss& loss, const std::vector<double>& a, const double* current,
+                                             double c, const double* y) {
   const int k = static_cast<int>(a.size());
   std::vector<double> direction(a.size()), g(a.size());
   loss.gradient(a.data(), y, k, direction.data());

@@ -162,8 +162,8 @@ Mean mean_of(const std::vector<double>& values) {
   return {mean, n > 1 ? std::sqrt(square / (n - 1) / n) : std::numeric_limits<double>::quiet_NaN()};
 }
 
-std::vector<double> log_neighbour_distances(Points points, Points queries, const std::vector<int64_t>& self, int neighbours,
-                                            const PairWork& work) {
+std::vector<double> log_neighbour_distances(Points points, Points queries, const std::vector<int64_t>& self,
+                                            int neighbours, const PairWork& work) {
   std::vector<double> result(static_cast<size_t>(queries.count));
   if (work.on_backend() && neighbours <= kMostNeighbours) {
     result = work.network->neighbours(points, queries, self, neighbours, work.cancel);
@@ -248,8 +248,7 @@ std::vector<double> mixture_log_density(Points centres, double variance, Points 
         double& best = top[static_cast<size_t>(q)];
         double& total = sum[static_cast<size_t>(q)];
         for (int64_t r = from; r < to; ++r) {
-          const double exponent =
-              -square_distance(queries[first + q], centres[r], centres.dimension) / (2 * variance);
+          const double exponent = -square_distance(queries[first + q], centres[r], centres.dimension) / (2 * variance);
           if (exponent < best - 40) continue;  // below rounding
           if (exponent > best) {
             total = total * std::exp(best - exponent) + 1;

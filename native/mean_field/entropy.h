@@ -41,8 +41,8 @@ Mean mean_of(const std::vector<double>& values);
 /// For each query the distance to its k-th nearest point, as a logarithm: −infinity where k points coincide with it.
 /// `self[q]` is the index of query q among the points, left out of its own neighbours, or −1; empty: all −1. On the host a
 /// k-d tree up to dimension 10, blocked brute force beyond. Throws Cancelled.
-std::vector<double> log_neighbour_distances(Points points, Points queries, const std::vector<int64_t>& self, int neighbours,
-                                            const PairWork& work);
+std::vector<double> log_neighbour_distances(Points points, Points queries, const std::vector<int64_t>& self,
+                                            int neighbours, const PairWork& work);
 
 /// Kozachenko-Leonenko at `queries` of the points, evenly spread. Points with a k-th neighbour at distance 0 are counted as
 /// duplicates and left out.

@@ -22,8 +22,8 @@ struct FictitiousPlay : ParticleAlgorithm {
   static constexpr int64_t kDefaultSteps = 200;
 
   struct Options {
-    Auto<double> step;        // η
-    double mixing = 0.1;      // γ
+    Auto<double> step;                       // η
+    double mixing = 0.1;                     // γ
     Auto<int64_t> innerSteps = int64_t{20};  // K
 
     static const OptionTable<Options>& table() {
@@ -40,13 +40,13 @@ struct FictitiousPlay : ParticleAlgorithm {
   };
 
   struct State {
-    int64_t steps = 0;              // k
-    uint64_t innerDone = 0;         // numbers the noise
-    double lastLoss = 0;            // (1/n) Σ_i ℓ(h̄_i, y_i)
-    std::vector<double> outputs;    // h̄; n × k
-    std::vector<float> reservoir;   // particles of µ; M × p
-    std::vector<double> weights;    // g_i/n, rebuilt
-    bool placed = false;            // the companion network holds the reservoir
+    int64_t steps = 0;             // k
+    uint64_t innerDone = 0;        // numbers the noise
+    double lastLoss = 0;           // (1/n) Σ_i ℓ(h̄_i, y_i)
+    std::vector<double> outputs;   // h̄; n × k
+    std::vector<float> reservoir;  // particles of µ; M × p
+    std::vector<double> weights;   // g_i/n, rebuilt
+    bool placed = false;           // the companion network holds the reservoir
 
     template <class V>
     void visit(V& v) {
@@ -72,7 +72,8 @@ struct FictitiousPlay : ParticleAlgorithm {
   }
 
   static Info step(State& state, Problem& problem, const Options& options, double step) {
-    const int64_t n = problem.train.rows, M = problem.network.shape().particles, p = problem.network.shape().parameters();
+    const int64_t n = problem.train.rows, M = problem.network.shape().particles,
+                  p = problem.network.shape().parameters();
     state.placed = false;
     state.weights.resize(state.outputs.size());
     double loss = 0;

@@ -6,7 +6,7 @@
 
 #include "native/core/spectrum.h"
 #include "native/core/thread_pool.h"
-#include "native/kernels/devices.h"
+#include "native/mean_field/machine.h"
 
 namespace meanfield {
 
@@ -15,48 +15,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-/// Where a network computes.
-struct Machine {
-  const Backend* backend;
-  int device;
-  Precision precision;
-  uint64_t devices = 0;  // more than one: sharded over these
-
-  NetworkShape place(NetworkShape shape) const {
-    shape.device = device;
-    shape.devices = devices;
-    shape.precision = precision;
-    return shape;
-  }
-};
-
-Machine choose_machine(const std::string& backend, const std::string& isa, const std::string& precision) {
-  int chosen = 0;
-  while (chosen < 3 && precision != kPrecisionNames[chosen]) ++chosen;
-  if (chosen == 3)
-    throw Error(ErrorCode::InvalidOption, "precision is '" + precision + "'; expected 'float32', 'tf32' or 'bf16'.");
-  if (const uint64_t devices = cuda_device_set(backend)) {
-    int first = 0;
-    while (!(devices >> first & 1)) ++first;
-    const Precision how = static_cast<Precision>(chosen);
-    if (devices >> first == 1) return {cuda_backend(first), first, how};
-    return {sharded_cuda_backend(devices), first, how, devices};
-  }
-  if (chosen != 0)
-    throw Error(ErrorCode::InvalidOption, "precision is '" + precision + "', which only a CUDA device has; the backend is '" +
-                                              backend + "'. Use precision 'float32'.");
-  if (backend == "reference") return {reference_backend(), 0, Precision::Float32};
-  if (backend != "cpu")
-    throw Error(ErrorCode::InvalidOption,
-                "backend is '" + backend + "'; expected 'cpu', 'cuda', 'cuda:N', 'cuda:N,N' or 'reference'.");
-  if (isa.empty()) return {cpu_backend(), 0, Precision::Float32};
-  if (const Backend* found = cpu_backend(isa.c_str())) return {found, 0, Precision::Float32};
-  std::string known;
-  for (int i = 0; i < cpu_isa_count(); ++i)
-    if (cpu_isa_supported(i)) known += std::string(known.empty() ? "'" : ", '") + cpu_isa_name(i) + "'";
-  throw Error(ErrorCode::InvalidOption, "isa is '" + isa + "'; this machine runs " + known + ".");
-}
 
 int thread_count(const Auto<int64_t>& asked) { return asked ? static_cast<int>(*asked) : available_parallelism(); }
 
@@ -77,7 +35,8 @@ void check_finite(const MatrixView<const float>& x, const std::string& name, con
     for (int64_t j = 0; j < x.cols; ++j)
       if (!std::isfinite(x(i, j)))
         throw Error(ErrorCode::InvalidData, name + " features: row " + std::to_string(i) + ", column " +
-                                                std::to_string(j) + " is " + format_option(static_cast<double>(x(i, j))) +
+                                                std::to_string(j) + " is " +
+                                                format_option(static_cast<double>(x(i, j))) +
                                                 "; expected finite numbers. Drop or impute the row first.");
   }
 }
@@ -117,19 +76,24 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
   loss_ = {model_.loss, model_.lossWidth};
   const int k = static_cast<int>(model_.outputs);
   if (!model_.particles && !model_.accuracy)
-    throw Error(ErrorCode::InvalidOption, "mean-field: particles is 'auto' but accuracy is not given; give what the objective may be off by.");
+    throw Error(ErrorCode::InvalidOption,
+                "mean-field: particles is 'auto' but accuracy is not given; give what the objective may be off by.");
   if (model_.particles && model_.accuracy)
-    throw Error(ErrorCode::InvalidOption, "mean-field: accuracy is given but particles is a number; use particles 'auto', or leave accuracy out.");
+    throw Error(
+        ErrorCode::InvalidOption,
+        "mean-field: accuracy is given but particles is a number; use particles 'auto', or leave accuracy out.");
   if (!model_.particles) {
     particleChoice_ = auto_particles(model_.neuron(output_scale(model_).value), loss_, *model_.accuracy);
     if (particleChoice_.value > kMostParticles)
-      throw Error(ErrorCode::InvalidOption, "mean-field: accuracy " + format_option(*model_.accuracy) + " needs " + text(particleChoice_.value) +
+      throw Error(ErrorCode::InvalidOption, "mean-field: accuracy " + format_option(*model_.accuracy) + " needs " +
+                                                text(particleChoice_.value) +
                                                 " particles; expected at most 1e9. Use a larger accuracy.");
     model_.particles = static_cast<int64_t>(particleChoice_.value);
   }
   if (model_.loss == LossKind::Softmax && k < 2)
-    throw Error(ErrorCode::InvalidOption, "mean-field: softmax with outputs = 1; expected at least 2 classes. Use the "
-                                          "logistic loss for two classes and one output.");
+    throw Error(ErrorCode::InvalidOption,
+                "mean-field: softmax with outputs = 1; expected at least 2 classes. Use the "
+                "logistic loss for two classes and one output.");
   if (model_.ridge && *model_.ridge == 0 && algorithm_.samples)
     throw Error(ErrorCode::InvalidOption,
                 "mean-field: ridge is 0, so that the prior N(0, λ/(2λ') I) is improper and the particles would spread "
@@ -138,10 +102,9 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
   if (request.hasValidation) {
     check_shape(request.validation, loss_, k, "validation");
     if (request.validation.features.cols != request.train.features.cols)
-      throw Error(ErrorCode::InvalidData, "validation features have " +
-                                              std::to_string(request.validation.features.cols) +
-                                              " columns; the training features have " +
-                                              std::to_string(request.train.features.cols) + ".");
+      throw Error(ErrorCode::InvalidData,
+                  "validation features have " + std::to_string(request.validation.features.cols) +
+                      " columns; the training features have " + std::to_string(request.train.features.cols) + ".");
   }
   const NetworkShape shape = network_shape(model_, request.train.features.cols, 1, 1);
   if (request.initial && request.initialCount != shape.particles * shape.parameters())
@@ -149,22 +112,26 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
                                             " numbers; expected " + std::to_string(shape.particles) + " x " +
                                             std::to_string(shape.parameters()) + ".");
   if (model_.initialEntropy && model_.annealing == Annealing::Constant)
-    throw Error(ErrorCode::InvalidOption, "mean-field: initialEntropy is given but annealing is 'constant'; choose a schedule "
-                                          "or leave initialEntropy out.");
+    throw Error(ErrorCode::InvalidOption,
+                "mean-field: initialEntropy is given but annealing is 'constant'; choose a schedule "
+                "or leave initialEntropy out.");
   if (model_.initialEntropy && *model_.initialEntropy < model_.entropy)
     throw Error(ErrorCode::InvalidOption, "mean-field: initialEntropy is " + format_option(*model_.initialEntropy) +
                                               ", below the entropy " + format_option(model_.entropy) +
                                               "; expected at least as much, since annealing falls towards it.");
   if (model_.preconditioner == Preconditioning::None && model_.preconditionPrior)
-    throw Error(ErrorCode::InvalidOption, "mean-field: preconditionPrior is true but preconditioner is 'none'; choose 'inputs' or "
-                                          "'gradient', or leave preconditionPrior out.");
+    throw Error(ErrorCode::InvalidOption,
+                "mean-field: preconditionPrior is true but preconditioner is 'none'; choose 'inputs' or "
+                "'gradient', or leave preconditionPrior out.");
   if (model_.preconditioner != Preconditioning::None && model_.geometry == Geometry::Sphere)
-    throw Error(ErrorCode::InvalidOption, "mean-field: a preconditioner would take the weights off the sphere; expected geometry "
-                                          "'free' or preconditioner 'none'.");
+    throw Error(ErrorCode::InvalidOption,
+                "mean-field: a preconditioner would take the weights off the sphere; expected geometry "
+                "'free' or preconditioner 'none'.");
   if (model_.preconditioner != Preconditioning::None && request.train.features.cols > kWidestPreconditioner)
-    throw Error(ErrorCode::InvalidOption, "mean-field: a preconditioner of " + std::to_string(request.train.features.cols) +
-                                              " features is a square matrix of as many rows; expected at most " +
-                                              std::to_string(kWidestPreconditioner) + ". Use fewer features, or 'none'.");
+    throw Error(ErrorCode::InvalidOption,
+                "mean-field: a preconditioner of " + std::to_string(request.train.features.cols) +
+                    " features is a square matrix of as many rows; expected at most " +
+                    std::to_string(kWidestPreconditioner) + ". Use fewer features, or 'none'.");
   if (!std::is_sorted(request.snapshots.begin(), request.snapshots.end()))
     throw Error(ErrorCode::InvalidOption, "snapshots must be increasing steps.");
   choose_machine(request.backend, request.isa, request.precision);
@@ -212,7 +179,8 @@ std::string MeanFieldFit::identity() const {
   if (request_.hasValidation) text += "validation data=" + table(request_.validation) + "\n";
   if (request_.initial)
     text += "initial particles=" +
-            std::to_string(fingerprint(request_.initial, static_cast<size_t>(request_.initialCount) * sizeof(float))) + "\n";
+            std::to_string(fingerprint(request_.initial, static_cast<size_t>(request_.initialCount) * sizeof(float))) +
+            "\n";
   return text;
 }
 
@@ -222,7 +190,8 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   loss_.check_targets(request_.train.targets, request_.train.features.rows, static_cast<int>(model_.outputs));
   if (request_.hasValidation) {
     check_finite(request_.validation.features, "validation", cancel);
-    loss_.check_targets(request_.validation.targets, request_.validation.features.rows, static_cast<int>(model_.outputs));
+    loss_.check_targets(request_.validation.targets, request_.validation.features.rows,
+                        static_cast<int>(model_.outputs));
   }
 
   FitResult result;
@@ -233,8 +202,10 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   choose("particles", !particleChoice_.why.empty(), particleChoice_);
   const DataConstants data = measure_data(request_.train.features, cancel);
   const double scale =
-      scaleFromAlgorithm_ ? choose("outputScale", true, {*model_.outputScale, "the largest output weight that " + algorithmName_ + " can reach"})
-                          : choose("outputScale", !model_.outputScale, output_scale(model_));
+      scaleFromAlgorithm_
+          ? choose("outputScale", true,
+                   {*model_.outputScale, "the largest output weight that " + algorithmName_ + " can reach"})
+          : choose("outputScale", !model_.outputScale, output_scale(model_));
   const double ridge =
       choose("ridge", !model_.ridge, model_.ridge ? Choice{*model_.ridge, ""} : auto_ridge(model_, data));
   const Choice prior = ridge > 0 ? Choice{model_.entropy / (2 * ridge), "λ/(2λ'), the variance of the prior"}
@@ -294,7 +265,8 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   DataConstants curvature = data;
   if (problem.preconditioner) {  // steps are those of the mapped inputs
     const std::vector<float> mapped = preconditioner.transform(request_.train.features);
-    curvature.largestEigen = measure_data({mapped.data(), train.rows, request_.train.features.cols}, cancel).largestEigen;
+    curvature.largestEigen =
+        measure_data({mapped.data(), train.rows, request_.train.features.cols}, cancel).largestEigen;
     steepest *= std::max(preconditioner.largest, 1.0);
   }
   resolver.stepFor = [&](const Neuron& neuron) {
@@ -316,7 +288,8 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   // The mixture of the certificate takes a step without preconditioner.
   certificate.step = problem.preconditioner ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient).value
                                             : resolver.resolved;
-  const bool certifiable = options_.certificate && model_.geometry == Geometry::Free && algorithm_.samples && ridge > 0 && shape.particles > 1;
+  const bool certifiable = options_.certificate && model_.geometry == Geometry::Free && algorithm_.samples &&
+                           ridge > 0 && shape.particles > 1;
   method->certify_with(certificate, pool, certifiable ? options_.certificateEvery.value_or(0) : 0);
   result.setupSeconds = seconds_since(start);
 
@@ -368,15 +341,13 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
 int64_t predict_outputs(const PredictRequest& request) {
   const NetworkOptions model = NetworkOptions::table().parse("mean-field", request.model);
   const NetworkShape shape = network_shape(model, request.features.cols, 1, 1);
-  if (request.features.cols < 1)
-    throw Error(ErrorCode::InvalidData, "features have no columns.");
+  if (request.features.cols < 1) throw Error(ErrorCode::InvalidData, "features have no columns.");
   if (request.particleCount != shape.particles * shape.parameters())
-    throw Error(ErrorCode::InvalidData, "the features have " + std::to_string(request.features.cols) +
-                                            " columns, which makes " +
-                                            std::to_string(shape.particles * shape.parameters()) +
-                                            " numbers for the particles; the model has " +
-                                            std::to_string(request.particleCount) +
-                                            ". Predict on the columns that the model was fitted on.");
+    throw Error(ErrorCode::InvalidData,
+                "the features have " + std::to_string(request.features.cols) + " columns, which makes " +
+                    std::to_string(shape.particles * shape.parameters()) +
+                    " numbers for the particles; the model has " + std::to_string(request.particleCount) +
+                    ". Predict on the columns that the model was fitted on.");
   choose_machine(request.backend, request.isa, request.precision);
   return model.outputs;
 }

@@ -109,7 +109,8 @@ class MeanFieldFit {
   /// From the inputs, or from the gradients at the present particles.
   Preconditioner find_preconditioner(Problem& problem, const CancelToken& cancel) const;
   /// The fit on the inputs times A, in whose coordinates everything is as usual; its particles are brought back.
-  FitResult run_on(const Preconditioner& map, const CancelToken& cancel, const std::function<void(const double* row)>& onPoint) const;
+  FitResult run_on(const Preconditioner& map, const CancelToken& cancel,
+                   const std::function<void(const double* row)>& onPoint) const;
   std::vector<float> sampled_particles() const;
 
   FitRequest request_;
@@ -119,7 +120,7 @@ class MeanFieldFit {
   MeanFieldAlgorithm::Bound algorithm_;
   bool scaleFromAlgorithm_ = false;
   Choice particleChoice_{0, ""};  // empty why: a number was given
-  std::string identity_;  // of the fit that this one does the work of; empty: its own
+  std::string identity_;          // of the fit that this one does the work of; empty: its own
   Loss loss_;
 };
 
@@ -129,7 +130,7 @@ struct PredictRequest {
   const float* particles = nullptr;
   int64_t particleCount = 0;  // numbers in `particles`, must be M·p
   OptionValues model;
-  int threads = 0;  // 0: all that are available
+  int threads = 0;              // 0: all that are available
   std::string backend = "cpu";  // cpu, cuda, cuda:N, cuda:N,N…, reference
   std::string isa;
   std::string precision = "float32";  // of the products on a CUDA device: float32, tf32, bf16

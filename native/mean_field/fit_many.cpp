@@ -52,19 +52,21 @@ std::vector<FitOutcome> fit_many(const std::vector<std::shared_ptr<MeanFieldFit>
   }
   for (const auto& [place, those] : onDevices) {
     try {
-      run_together(place.first, place.second, static_cast<int64_t>(those.size()), std::max(threads, kGang),
-                   [&, &some = those](int64_t index) { fit(some[static_cast<size_t>(index)]); }, &cancel);
+      run_together(
+          place.first, place.second, static_cast<int64_t>(those.size()), std::max(threads, kGang),
+          [&, &some = those](int64_t index) { fit(some[static_cast<size_t>(index)]); }, &cancel);
     } catch (const Error&) {  // the device cannot be used
       for (size_t i : those)
         if (!outcomes[i].result && !outcomes[i].failure) outcomes[i].failure = std::current_exception();
     }
   }
   ThreadPool pool(static_cast<int>(std::clamp<size_t>(here.size(), 1, static_cast<size_t>(std::max(1, threads)))));
-  pool.run(static_cast<int64_t>(here.size()), [&](int64_t index, int) { fit(here[static_cast<size_t>(index)]); }, &cancel);
+  pool.run(
+      static_cast<int64_t>(here.size()), [&](int64_t index, int) { fit(here[static_cast<size_t>(index)]); }, &cancel);
   for (FitOutcome& outcome : outcomes)
     if (!outcome.result && !outcome.failure)
-      outcome.failure = std::make_exception_ptr(
-          Error(ErrorCode::Cancelled, "the fit was cancelled before it had begun."));
+      outcome.failure =
+          std::make_exception_ptr(Error(ErrorCode::Cancelled, "the fit was cancelled before it had begun."));
   return outcomes;
 }
 

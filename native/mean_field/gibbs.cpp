@@ -97,11 +97,13 @@ double Mala::run(double beta, int64_t steps, bool adapt) {
     };
     for (int64_t r = 0; r < M; ++r)
       for (size_t c = static_cast<size_t>(r * p); c < static_cast<size_t>((r + 1) * p); ++c)
-        proposal[c] = static_cast<float>(mean(particles_, gradient_, energies_[static_cast<size_t>(r)], c) + spread * xi[c]);
+        proposal[c] =
+            static_cast<float>(mean(particles_, gradient_, energies_[static_cast<size_t>(r)], c) + spread * xi[c]);
     evaluate(proposal, proposalEnergies, proposalGradient);
     int64_t taken = 0;
     for (int64_t r = 0; r < M; ++r) {
-      const size_t at = static_cast<size_t>(r), first = static_cast<size_t>(r * p), last = first + static_cast<size_t>(p);
+      const size_t at = static_cast<size_t>(r), first = static_cast<size_t>(r * p),
+                   last = first + static_cast<size_t>(p);
       const double before = energies_[at], after = proposalEnergies[at];
       double change = beta * (potential_.value(after) - potential_.value(before));  // of the potential
       double forward = 0, backward = 0;
@@ -117,7 +119,8 @@ double Mala::run(double beta, int64_t steps, bool adapt) {
       if (!(std::log(accept.uniform(clock_, static_cast<uint32_t>(r), 0)) < logRatio)) continue;
       ++taken;
       energies_[at] = after;
-      std::copy(proposal.begin() + static_cast<std::ptrdiff_t>(first), proposal.begin() + static_cast<std::ptrdiff_t>(last),
+      std::copy(proposal.begin() + static_cast<std::ptrdiff_t>(first),
+                proposal.begin() + static_cast<std::ptrdiff_t>(last),
                 particles_.begin() + static_cast<std::ptrdiff_t>(first));
       std::copy(proposalGradient.begin() + static_cast<std::ptrdiff_t>(first),
                 proposalGradient.begin() + static_cast<std::ptrdiff_t>(last),
@@ -142,7 +145,8 @@ Partition quadrature_partition(const NetworkFactory& another, const Potential& p
   std::vector<double> exponents;
   const auto coordinate = [&](int64_t point, int c) {
     const int64_t index = c == 0 ? point % side : point / side;
-    return static_cast<double>(static_cast<float>(low[c] + (high[c] - low[c]) * static_cast<double>(index) / static_cast<double>(side - 1)));
+    return static_cast<double>(
+        static_cast<float>(low[c] + (high[c] - low[c]) * static_cast<double>(index) / static_cast<double>(side - 1)));
   };
   const auto evaluate = [&] {
     std::vector<float> points(static_cast<size_t>(grid * classes * p));
@@ -208,7 +212,8 @@ Partition quadrature_partition(const NetworkFactory& another, const Potential& p
   return partition;
 }
 
-Partition importance_partition(const NetworkFactory& another, const Potential& potential, int64_t draws, uint64_t seed) {
+Partition importance_partition(const NetworkFactory& another, const Potential& potential, int64_t draws,
+                               uint64_t seed) {
   const std::unique_ptr<Network> network = prior_draws(another, potential, draws, seed);
   std::vector<double> logWeights = energies_of(*network, potential);
   for (double& e : logWeights) e = -potential.value(e) / potential.entropy;
@@ -251,8 +256,8 @@ Partition annealed_partition(const NetworkFactory& another, const Potential& pot
       integral[r] -= width / 2 * potential.value(mala.energies()[r]) / potential.entropy;
   }
   Partition partition = from_weights(logWeights, classes);
-  partition.how = "annealed importance sampling, " + std::to_string(chains) + " chains through " + std::to_string(used) +
-                  " temperatures";
+  partition.how = "annealed importance sampling, " + std::to_string(chains) + " chains through " +
+                  std::to_string(used) + " temperatures";
   if (partition.degenerate()) {
     const Mean integrated = mean_of(integral);  // the chains are independent
     partition.doubt = std::fabs(integrated.value - partition.logZ);

@@ -31,8 +31,7 @@ struct Potential {
 
 /// Number of classes of a neuron: 1 when its output weights are trained.
 inline int64_t class_count(const Neuron& neuron) {
-  return neuron.secondLayer == SecondLayer::Bounded ? 1
-                                                    : neuron.outputs * (neuron.signs == Signs::Balanced ? 2 : 1);
+  return neuron.secondLayer == SecondLayer::Bounded ? 1 : neuron.outputs * (neuron.signs == Signs::Balanced ? 2 : 1);
 }
 
 /// e_θ of all particles of a network.
@@ -74,7 +73,7 @@ struct Partition {
   double effectiveFraction = 1;  // (Σ w)²/Σ w² over the number of draws, least over the classes
   double effectiveSize = 0;      // the same times the draws
   bool degenerate() const { return effectiveFraction < kLeastFraction || effectiveSize < kLeastSize; }
-  double doubt = 0;              // what the estimate may be off by beyond the standard error
+  double doubt = 0;  // what the estimate may be off by beyond the standard error
   std::string how;
 };
 
@@ -88,7 +87,7 @@ Partition importance_partition(const NetworkFactory& another, const Potential& p
 /// Annealed importance sampling (R. Neal, 2001): β from 0 to 1 with MALA in between, the next β where the weights' increments
 /// have standard deviation 0.15, at most `temperatures` of them; unbiased for Z. When the weights degenerate (fraction
 /// under 5 %), thermodynamic integration of E_β φ along the same path instead, its doubt the difference of the two.
-Partition annealed_partition(const NetworkFactory& another, const Potential& potential, int64_t chains, int64_t temperatures,
-                             uint64_t seed);
+Partition annealed_partition(const NetworkFactory& another, const Potential& potential, int64_t chains,
+                             int64_t temperatures, uint64_t seed);
 
 }  // namespace meanfield

@@ -20,7 +20,7 @@ struct Langevin : ParticleAlgorithm {
   static constexpr int64_t kDefaultSteps = 1000;
 
   struct Options {
-    Auto<double> step;   // η
+    Auto<double> step;  // η
     bool noise = true;
 
     static const OptionTable<Options>& table() {

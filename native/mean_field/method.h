@@ -96,9 +96,7 @@ class MeanFieldMethod : public ParticleMethod {
       throw Error(ErrorCode::Checkpoint, "the checkpoint holds another number of particles.");
     problem_.write_particles(particles.data());
   }
-  std::string remedy() const override {
-    return "the step is " + text(step_) + "; use a smaller one, or step: 'auto'.";
-  }
+  std::string remedy() const override { return "the step is " + text(step_) + "; use a smaller one, or step: 'auto'."; }
   int64_t default_steps() const override { return A::kDefaultSteps; }
 
  private:

@@ -70,7 +70,8 @@ struct Side {
   double divergence, logZ, standardError;
 };
 template <class Psi>
-Side side_of(const std::vector<double>& sample, const Psi& psi, double curvature, ThreadPool& pool, const CancelToken* cancel) {
+Side side_of(const std::vector<double>& sample, const Psi& psi, double curvature, ThreadPool& pool,
+             const CancelToken* cancel) {
   constexpr int kPoints = 2001;
   constexpr double kLogTurn = 1.8378770664093454836;  // log 2π
   const auto log_prior = [&](double t) { return -curvature * t * t / 2 + (std::log(curvature) - kLogTurn) / 2; };
@@ -81,10 +82,13 @@ Side side_of(const std::vector<double>& sample, const Psi& psi, double curvature
   double spacing = 0, top = 0;
   for (int widening = 0; widening < 20; ++widening, reach *= 2) {  // until e^−40 of its peak is left at the edges
     spacing = 2 * reach / (kPoints - 1);
-    const bool done = pool.run(kPoints, [&](int64_t i, int) {
-      const double t = -reach + static_cast<double>(i) * spacing;
-      exponents[static_cast<size_t>(i)] = log_prior(t) - psi(t);
-    }, cancel);
+    const bool done = pool.run(
+        kPoints,
+        [&](int64_t i, int) {
+          const double t = -reach + static_cast<double>(i) * spacing;
+          exponents[static_cast<size_t>(i)] = log_prior(t) - psi(t);
+        },
+        cancel);
     if (!done) throw Error(ErrorCode::Cancelled, "the certificate was cancelled.");
     top = *std::max_element(exponents.begin(), exponents.end());
     if (std::max(exponents.front(), exponents.back()) < top - 40) break;
@@ -94,8 +98,8 @@ Side side_of(const std::vector<double>& sample, const Psi& psi, double curvature
 
   const std::vector<float> points(sample.begin(), sample.end());
   const int64_t N = static_cast<int64_t>(points.size());
-  const DensityEstimate density =
-      nearest_neighbour_density({points.data(), N, 1}, static_cast<int>(std::min<int64_t>(10, N - 1)), N, {pool, cancel});
+  const DensityEstimate density = nearest_neighbour_density(
+      {points.data(), N, 1}, static_cast<int>(std::min<int64_t>(10, N - 1)), N, {pool, cancel});
   std::vector<double> divergence, joint;
   for (size_t i = 0; i < density.at.size(); ++i) {
     const double t = sample[static_cast<size_t>(density.at[i])];
@@ -110,9 +114,10 @@ Side side_of(const std::vector<double>& sample, const Psi& psi, double curvature
 template <class G>
 class Play {
  public:
-  Play(const MinimaxOptions& options, const MeasureRunOptions& run, const std::vector<double>& initial, ThreadPool& pool,
-       const CancelToken* cancel, const OnRow& onRow)
-      : options_(options), run_(run), pool_(pool), cancel_(cancel), onRow_(onRow), seed_(static_cast<uint64_t>(run.seed)) {
+  Play(const MinimaxOptions& options, const MeasureRunOptions& run, const std::vector<double>& initial,
+       ThreadPool& pool, const CancelToken* cancel, const OnRow& onRow)
+      : options_(options), run_(run), pool_(pool), cancel_(cancel), onRow_(onRow),
+        seed_(static_cast<uint64_t>(run.seed)) {
     const std::ptrdiff_t N = options.particles;
     x_ = initial.empty() ? draw(0) : std::vector<double>(initial.begin(), initial.begin() + N);
     y_ = initial.empty() ? draw(1) : std::vector<double>(initial.begin() + N, initial.end());
@@ -139,7 +144,8 @@ class Play {
       const int64_t inner = anchored ? options_.innerSteps : 1;
       for (int64_t q = 0; q < inner && !result.cancelled; ++q, ++clock_) {
         const std::vector<double> againstX = direct ? x_ : meanX, againstY = direct ? y_ : meanY;
-        result.cancelled = !move(x_, [&](double x) { return slope_at_x<G>(x, againstY); }, 0) ||
+        result.cancelled = !move(
+                               x_, [&](double x) { return slope_at_x<G>(x, againstY); }, 0) ||
                            !move(y_, [&](double y) { return -slope_at_y<G>(y, againstX); }, 1);
       }
       if (result.cancelled) {
@@ -170,14 +176,20 @@ class Play {
   template <class Slope>
   bool move(std::vector<double>& particles, const Slope& slope, uint32_t player) {
     const RandomField field{seed_, Stream::Noise};
-    const double spread = std::sqrt(2 * options_.entropy * options_.step), decay = options_.entropy * options_.curvature;
-    return pool_.run(options_.particles, [&](int64_t i, int) {
-      double& at = particles[static_cast<size_t>(i)];
-      at += -options_.step * (slope(at) + decay * at) + spread * field.normal(clock_, static_cast<uint32_t>(i), player);
-    }, cancel_);
+    const double spread = std::sqrt(2 * options_.entropy * options_.step),
+                 decay = options_.entropy * options_.curvature;
+    return pool_.run(
+        options_.particles,
+        [&](int64_t i, int) {
+          double& at = particles[static_cast<size_t>(i)];
+          at += -options_.step * (slope(at) + decay * at) +
+                spread * field.normal(clock_, static_cast<uint32_t>(i), player);
+        },
+        cancel_);
   }
   /// Each member by the present particle of its index with probability `share`: the law of the reservoir is the mixture.
-  void replace(std::vector<double>& reservoir, const std::vector<double>& present, double share, int64_t k, uint32_t player) const {
+  void replace(std::vector<double>& reservoir, const std::vector<double>& present, double share, int64_t k,
+               uint32_t player) const {
     const RandomField field{seed_, Stream::Reservoir};
     for (size_t i = 0; i < reservoir.size(); ++i)
       if (field.uniform(static_cast<uint64_t>(k), static_cast<uint32_t>(i), player) < share) reservoir[i] = present[i];
@@ -202,27 +214,28 @@ Slopes payoff(Game game, double x, double y) {
 void check_minimax(const MinimaxOptions& options, const std::vector<double>& initial) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorCode::InvalidData, "minimax-game: " + what); };
   if (!initial.empty() && initial.size() != static_cast<size_t>(2 * options.particles))
-    refuse("the initial particles of the two players hold " + std::to_string(initial.size()) + " numbers; expected 2 x " +
-           std::to_string(options.particles) + ".");
+    refuse("the initial particles of the two players hold " + std::to_string(initial.size()) +
+           " numbers; expected 2 x " + std::to_string(options.particles) + ".");
   for (size_t i = 0; i < initial.size(); ++i)
     if (!std::isfinite(initial[i]))
-      refuse("initial particle " + std::to_string(i) + " is " + format_option(initial[i]) + "; expected finite numbers.");
+      refuse("initial particle " + std::to_string(i) + " is " + format_option(initial[i]) +
+             "; expected finite numbers.");
 }
 
 MinimaxResult play(const MinimaxOptions& options, const MeasureRunOptions& run, const std::vector<double>& initial,
                    ThreadPool& pool, const CancelToken* cancel, const OnRow& onRow) {
   check_minimax(options, initial);
-  MinimaxResult result = with_game(options.game, [&](auto g) {
-    return Play<decltype(g)>(options, run, initial, pool, cancel, onRow).go();
-  });
+  MinimaxResult result = with_game(
+      options.game, [&](auto g) { return Play<decltype(g)>(options, run, initial, pool, cancel, onRow).go(); });
   for (const std::vector<double>* side : {&result.x, &result.y})
     for (double value : *side)
       if (!std::isfinite(value))
-        throw Error(ErrorCode::Diverged, "minimax-game: the particles ran off to infinity; the step is " + format_option(options.step) +
-                                             ", use a smaller one.");
+        throw Error(ErrorCode::Diverged, "minimax-game: the particles ran off to infinity; the step is " +
+                                             format_option(options.step) + ", use a smaller one.");
   if (result.cancelled) return result;
   try {
-    result.certificate = nikaido_isoda(options.game, result.x, result.y, options.entropy, options.curvature, pool, cancel);
+    result.certificate =
+        nikaido_isoda(options.game, result.x, result.y, options.entropy, options.curvature, pool, cancel);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::Cancelled) throw;
     result.cancelled = true;
@@ -253,7 +266,8 @@ MeasureCertificate nikaido_isoda(Game game, const std::vector<double>& x, const 
     certificate.trusted = x.size() >= kFew;
     certificate.words = certificate.trusted
                             ? "Neither player can gain more than the gap, up to the standard error."
-                            : "Fewer than " + std::to_string(kFew) + " particles are too few for the nearest-neighbour entropy. Do not rely on the gap.";
+                            : "Fewer than " + std::to_string(kFew) +
+                                  " particles are too few for the nearest-neighbour entropy. Do not rely on the gap.";
     return certificate;
   });
 }

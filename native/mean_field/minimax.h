@@ -52,7 +52,8 @@ struct MinimaxOptions {
             .number("curvature", "", &MinimaxOptions::curvature, above(0), "Inverse variance of the prior ρ.")
             .number("weightPower", "r", &MinimaxOptions::weightPower, between(0, 8),
                     "Step k has weight k^r in the averages of averaged-gradient.")
-            .number("mixing", "β", &MinimaxOptions::mixing, {0, 1, true}, "Share of the best response mixed in at each step of best-response.")
+            .number("mixing", "β", &MinimaxOptions::mixing, {0, 1, true},
+                    "Share of the best response mixed in at each step of best-response.")
             .integer("innerSteps", "K", &MinimaxOptions::innerSteps, between(1, 1e9),
                      "Langevin steps towards each best response of best-response.");
     return table;

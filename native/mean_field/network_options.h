@@ -40,7 +40,8 @@ struct NetworkOptions {
             .integer("particles", "M", &NetworkOptions::particles, between(1, 1e9),
                      "Number of particles (neurons); auto: ⌈β C²/(2ε)⌉ for the accuracy ε.")
             .number("accuracy", "ε", &NetworkOptions::accuracy, above(0),
-                    "What a finite number of particles may add to the objective, for particles 'auto'; auto: no such bound.")
+                    "What a finite number of particles may add to the objective, for particles 'auto'; auto: no such "
+                    "bound.")
             .integer("outputs", "k", &NetworkOptions::outputs, between(1, 4096),
                      "Outputs of the network: classes for softmax, columns of the target otherwise.")
             .choice("loss", &NetworkOptions::loss, {"squared", "logistic", "smooth-hinge", "huber", "softmax"},
@@ -62,7 +63,8 @@ struct NetworkOptions {
             .number("initialVariance", "", &NetworkOptions::initialVariance, above(0),
                     "Variance of each coordinate of the starting particles; auto: the prior's λ/(2λ').")
             .choice("annealing", &NetworkOptions::annealing, {"constant", "geometric", "logarithmic", "harmonic"},
-                    "Entropy at step t, never below `entropy`: λ_0 times 2^-⌊s⌋, 1/log(e + s) or 1/(1 + s), s = t/annealingSteps.")
+                    "Entropy at step t, never below `entropy`: λ_0 times 2^-⌊s⌋, 1/log(e + s) or 1/(1 + s), s = "
+                    "t/annealingSteps.")
             .number("initialEntropy", "λ_0", &NetworkOptions::initialEntropy, above(0),
                     "Entropy at step 0 when annealing; auto: 100 times `entropy`.")
             .integer("annealingSteps", "", &NetworkOptions::annealingSteps, between(1, 1e12),
@@ -71,11 +73,13 @@ struct NetworkOptions {
                      "Scale the ridge like the entropy, so that the prior stays the same.")
             .choice("geometry", &NetworkOptions::geometry, {"free", "sphere"},
                     "Weights anywhere, or brought back to length 1 after every step (no prior, no certificate).")
-            .choice("preconditioner", &NetworkOptions::preconditioner, {"none", "inputs", "gradient"},
-                    "Linear map of the feature weights' steps: from the inverse second moment of the inputs, or from the "
-                    "covariance of the first gradients.")
+            .choice(
+                "preconditioner", &NetworkOptions::preconditioner, {"none", "inputs", "gradient"},
+                "Linear map of the feature weights' steps: from the inverse second moment of the inputs, or from the "
+                "covariance of the first gradients.")
             .boolean("preconditionPrior", &NetworkOptions::preconditionPrior,
-                     "Map the prior too, as if the inputs had been mapped, which changes the optimum; else only the way there.");
+                     "Map the prior too, as if the inputs had been mapped, which changes the optimum; else only the "
+                     "way there.");
     return table;
   }
 

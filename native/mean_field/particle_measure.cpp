@@ -67,20 +67,24 @@ std::vector<double> log_density(const std::vector<double>& x, int64_t dimension,
   const size_t p = static_cast<size_t>(dimension), M = x.size() / p, k = static_cast<size_t>(neighbours);
   const double offset = digamma(neighbours) - digamma(static_cast<int64_t>(M)) - log_unit_ball(dimension);
   std::vector<double> density(M);
-  const bool done = pool.run(static_cast<int64_t>(M), [&](int64_t i, int) {
-    std::vector<double> squares;
-    for (size_t j = 0; j < M; ++j) {
-      if (static_cast<size_t>(i) == j) continue;
-      double square = 0;
-      for (size_t c = 0; c < p; ++c) {
-        const double d = std::fabs(x[static_cast<size_t>(i) * p + c] - x[j * p + c]), around = std::min(d, kTurn - d);
-        square += around * around;
-      }
-      squares.push_back(square);
-    }
-    std::nth_element(squares.begin(), squares.begin() + static_cast<std::ptrdiff_t>(k - 1), squares.end());
-    density[static_cast<size_t>(i)] = offset - static_cast<double>(p) / 2 * std::log(squares[k - 1]);
-  }, cancel);
+  const bool done = pool.run(
+      static_cast<int64_t>(M),
+      [&](int64_t i, int) {
+        std::vector<double> squares;
+        for (size_t j = 0; j < M; ++j) {
+          if (static_cast<size_t>(i) == j) continue;
+          double square = 0;
+          for (size_t c = 0; c < p; ++c) {
+            const double d = std::fabs(x[static_cast<size_t>(i) * p + c] - x[j * p + c]),
+                         around = std::min(d, kTurn - d);
+            square += around * around;
+          }
+          squares.push_back(square);
+        }
+        std::nth_element(squares.begin(), squares.begin() + static_cast<std::ptrdiff_t>(k - 1), squares.end());
+        density[static_cast<size_t>(i)] = offset - static_cast<double>(p) / 2 * std::log(squares[k - 1]);
+      },
+      cancel);
   if (!done) throw Error(ErrorCode::Cancelled, "the run was cancelled.");
   return density;
 }
@@ -182,11 +186,15 @@ MeasureCertificate certify_measure(const std::vector<double>& x, const std::vect
   } else {
     const RandomField field{seed, Stream::Certificate};
     std::vector<double> V(static_cast<size_t>(kDraws));
-    const bool done = pool.run(kDraws, [&](int64_t s, int) {
-      std::vector<double> at(p);
-      for (size_t c = 0; c < p; ++c) at[c] = kTurn * field.uniform(0, static_cast<uint32_t>(s), static_cast<uint32_t>(c));
-      V[static_cast<size_t>(s)] = potential(at.data(), x, y, dimension, frequencies);
-    }, cancel);
+    const bool done = pool.run(
+        kDraws,
+        [&](int64_t s, int) {
+          std::vector<double> at(p);
+          for (size_t c = 0; c < p; ++c)
+            at[c] = kTurn * field.uniform(0, static_cast<uint32_t>(s), static_cast<uint32_t>(c));
+          V[static_cast<size_t>(s)] = potential(at.data(), x, y, dimension, frequencies);
+        },
+        cancel);
     if (!done) throw Error(ErrorCode::Cancelled, "the run was cancelled.");
     logZ = log_partition(V, 1, temperature, dimension, &ofPartition);
     if (1 / (1 + ofPartition * ofPartition * kDraws) < kLeastFraction)
@@ -198,7 +206,8 @@ MeasureCertificate certify_measure(const std::vector<double>& x, const std::vect
   const std::vector<double> zero(p, 0.0);
   const double diagonal = kernel(zero.data(), zero.data(), dimension, frequencies), m = static_cast<double>(M);
   const double unbiased = (own - diagonal / m) * m / (m - 1) - 2 * mean_kernel(x, y, dimension, frequencies) + other;
-  const std::vector<double> density = log_density(x, dimension, static_cast<int>(std::min<int64_t>(10, M - 1)), pool, cancel);
+  const std::vector<double> density =
+      log_density(x, dimension, static_cast<int>(std::min<int64_t>(10, M - 1)), pool, cancel);
   std::vector<double> logs, joint;
   for (size_t i = 0; i < density.size(); ++i) {
     if (!std::isfinite(density[i])) continue;
@@ -206,9 +215,13 @@ MeasureCertificate certify_measure(const std::vector<double>& x, const std::vect
     joint.push_back(density[i] + potential(&x[i * p], x, y, dimension, frequencies) / temperature);
   }
   if (logs.size() < density.size()) doubt += "Some particles coincide with others: the measure has no density there. ";
-  if (M < kFew) doubt += "Fewer than " + std::to_string(kFew) + " particles are too few for the nearest-neighbour entropy. ";
-  if (dimension > 10) doubt += "The nearest-neighbour entropy is biased in dimension " + std::to_string(dimension) + " (reliable up to 10). ";
-  certificate.primal = logs.empty() ? std::numeric_limits<double>::infinity() : unbiased / 2 + temperature * mean_of(logs).value;
+  if (M < kFew)
+    doubt += "Fewer than " + std::to_string(kFew) + " particles are too few for the nearest-neighbour entropy. ";
+  if (dimension > 10)
+    doubt +=
+        "The nearest-neighbour entropy is biased in dimension " + std::to_string(dimension) + " (reliable up to 10). ";
+  certificate.primal =
+      logs.empty() ? std::numeric_limits<double>::infinity() : unbiased / 2 + temperature * mean_of(logs).value;
   certificate.gap = certificate.primal - certificate.dual;
   certificate.standardError = joint.size() > 1 ? temperature * std::hypot(mean_of(joint).standardError, ofPartition)
                                                : std::numeric_limits<double>::infinity();
@@ -224,16 +237,17 @@ void check_measure(const std::vector<double>& target, int64_t dimension, const s
   if (dimension < 1) refuse("the dimension is " + std::to_string(dimension) + "; expected at least 1.");
   const size_t p = static_cast<size_t>(dimension), M = static_cast<size_t>(options.particles);
   if (target.empty() || target.size() % p != 0)
-    refuse("the target holds " + std::to_string(target.size()) + " numbers; expected a positive multiple of the dimension " +
-           std::to_string(dimension) + ".");
+    refuse("the target holds " + std::to_string(target.size()) +
+           " numbers; expected a positive multiple of the dimension " + std::to_string(dimension) + ".");
   for (const std::vector<double>* points : {&target, &initial})
     for (size_t i = 0; i < points->size(); ++i)
       if (!std::isfinite((*points)[i]))
-        refuse(std::string(points == &target ? "the target" : "the initial particles") + ": point " + std::to_string(i / p) +
-               ", coordinate " + std::to_string(i % p) + " is " + format_option((*points)[i]) + "; expected finite numbers.");
+        refuse(std::string(points == &target ? "the target" : "the initial particles") + ": point " +
+               std::to_string(i / p) + ", coordinate " + std::to_string(i % p) + " is " + format_option((*points)[i]) +
+               "; expected finite numbers.");
   if (!initial.empty() && initial.size() != M * p)
-    refuse("the initial particles hold " + std::to_string(initial.size()) + " numbers; expected " + std::to_string(M) + " x " +
-           std::to_string(p) + ".");
+    refuse("the initial particles hold " + std::to_string(initial.size()) + " numbers; expected " + std::to_string(M) +
+           " x " + std::to_string(p) + ".");
 }
 
 MeasureResult fit_measure(const std::vector<double>& target, int64_t dimension, const std::vector<double>& initial,
@@ -253,8 +267,8 @@ MeasureResult fit_measure(const std::vector<double>& target, int64_t dimension, 
   const auto record = [&](int64_t t) {
     double negentropy = std::numeric_limits<double>::infinity();
     if (M > 1) negentropy = mean_of(log_density(x, dimension, 1, pool, nullptr)).value;
-    const double row[MeasureResult::kColumns] = {static_cast<double>(t), discrepancy(x, target, dimension, options.frequencies),
-                                                 negentropy};
+    const double row[MeasureResult::kColumns] = {static_cast<double>(t),
+                                                 discrepancy(x, target, dimension, options.frequencies), negentropy};
     result.trace.insert(result.trace.end(), row, row + MeasureResult::kColumns);
     if (onRow) onRow(row);
   };
@@ -265,22 +279,28 @@ MeasureResult fit_measure(const std::vector<double>& target, int64_t dimension, 
   std::vector<double> drift(M * p);
   for (int64_t t = 0; t < run.steps; ++t) {
     if (t % run.traceEvery == 0) record(t);
-    const bool done = pool.run(options.particles, [&](int64_t i, int) {
-      double* gradient = drift.data() + static_cast<size_t>(i) * p;
-      std::fill(gradient, gradient + p, 0.0);
-      const double* at = x.data() + static_cast<size_t>(i) * p;
-      add_gradient(at, x, dimension, options.frequencies, 1 / static_cast<double>(M), gradient);
-      add_gradient(at, target, dimension, options.frequencies, ofTarget, gradient);
-    }, cancel);
+    const bool done = pool.run(
+        options.particles,
+        [&](int64_t i, int) {
+          double* gradient = drift.data() + static_cast<size_t>(i) * p;
+          std::fill(gradient, gradient + p, 0.0);
+          const double* at = x.data() + static_cast<size_t>(i) * p;
+          add_gradient(at, x, dimension, options.frequencies, 1 / static_cast<double>(M), gradient);
+          add_gradient(at, target, dimension, options.frequencies, ofTarget, gradient);
+        },
+        cancel);
     if (!done) {
       result.cancelled = true;
       break;
     }
     const double s = static_cast<double>(t) / (options.annealing == Annealing::Geometric ? kRound : 1);
-    temperature = static_cast<double>(t) >= quietFrom ? 0 : options.temperature * annealing_factor(options.annealing, s);
+    temperature =
+        static_cast<double>(t) >= quietFrom ? 0 : options.temperature * annealing_factor(options.annealing, s);
     const double spread = std::sqrt(2 * options.step * temperature);
     for (size_t i = 0; i < M * p; ++i) {
-      const double xi = spread == 0 ? 0 : spread * noise.normal(static_cast<uint64_t>(t), static_cast<uint32_t>(i / p), static_cast<uint32_t>(i % p));
+      const double xi = spread == 0 ? 0
+                                    : spread * noise.normal(static_cast<uint64_t>(t), static_cast<uint32_t>(i / p),
+                                                            static_cast<uint32_t>(i % p));
       x[i] = wrap(x[i] - options.step * drift[i] + xi);
     }
     ++result.steps;

@@ -29,9 +29,9 @@
 namespace meanfield {
 
 struct MeasureOptions {
-  int64_t particles = 50;      // M
-  double step = 0.08;          // η
-  double temperature = 0.1;    // τ; 0: plain descent
+  int64_t particles = 50;    // M
+  double step = 0.08;        // η
+  double temperature = 0.1;  // τ; 0: plain descent
   Annealing annealing = Annealing::Constant;
   double quietFraction = 0.2;  // last part of the run without noise
   int64_t frequencies = 5;     // J

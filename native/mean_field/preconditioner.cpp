@@ -26,7 +26,8 @@ Preconditioner of_moment(const Eigen::MatrixXd& moment, int power) {
     const Matrix made = (solver.eigenvectors() * values.asDiagonal() * solver.eigenvectors().transpose()).cast<float>();
     return std::vector<float>(made.data(), made.data() + made.size());
   };
-  return {d, matrix(spectrum), matrix(spectrum.cwiseSqrt()), matrix(spectrum.cwiseSqrt().cwiseInverse()), spectrum.maxCoeff()};
+  return {d, matrix(spectrum), matrix(spectrum.cwiseSqrt()), matrix(spectrum.cwiseSqrt().cwiseInverse()),
+          spectrum.maxCoeff()};
 }
 
 /// (1/n) Σ x xᵀ in double, by blocks of rows.

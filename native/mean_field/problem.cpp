@@ -94,7 +94,8 @@ void Problem::settle() {
 void Problem::project() {
   if (geometry == Geometry::Free) return;
   std::vector<float> particles = network.read_particles();
-  const size_t p = static_cast<size_t>(network.shape().parameters()), inputs = static_cast<size_t>(network.shape().inputs);
+  const size_t p = static_cast<size_t>(network.shape().parameters()),
+               inputs = static_cast<size_t>(network.shape().inputs);
   for (size_t first = 0; first < particles.size(); first += p) {
     double square = 0;
     for (size_t c = first; c < first + inputs; ++c) square += static_cast<double>(particles[c]) * particles[c];

@@ -30,13 +30,9 @@ struct Evaluation {
 
 class Problem {
  public:
-  Problem(Network& network, Targets train, Loss loss, double ridge, double entropy, double initialVariance, uint64_t seed)
-      : network(network),
-        train(train),
-        loss(loss),
-        ridge(ridge),
-        entropy(entropy),
-        initialVariance(initialVariance),
+  Problem(Network& network, Targets train, Loss loss, double ridge, double entropy, double initialVariance,
+          uint64_t seed)
+      : network(network), train(train), loss(loss), ridge(ridge), entropy(entropy), initialVariance(initialVariance),
         seed(seed) {}
 
   /// λ_t = max(λ, λ_0 f(t/steps)); see network_options.h. With `ridgeToo` λ'_t/λ_t stays λ'/λ.

@@ -14,10 +14,10 @@ class SecondLayerSolver {
  public:
   /// `features` has one output and fixed unit weights; its matrix 0 has `rows` rows.
   SecondLayerSolver(const Network& features, int64_t rows, double ridge);
-  std::vector<double> solve(const double* y) const;                         // u; n
-  std::vector<double> weights(const std::vector<double>& u) const;          // a = Hᵀu; M
-  double objective(const std::vector<double>& u, const double* y) const;    // (λ̄/2) yᵀu
-  double loss(const std::vector<double>& u) const;                          // (1/2n) ‖f − y‖², f = y − nλ̄u
+  std::vector<double> solve(const double* y) const;                       // u; n
+  std::vector<double> weights(const std::vector<double>& u) const;        // a = Hᵀu; M
+  double objective(const std::vector<double>& u, const double* y) const;  // (λ̄/2) yᵀu
+  double loss(const std::vector<double>& u) const;                        // (1/2n) ‖f − y‖², f = y − nλ̄u
  private:
   struct Factor;
   std::shared_ptr<const Factor> factor_;

@@ -43,13 +43,13 @@ struct SvrgLangevin : ParticleAlgorithm {
   };
 
   struct State {
-    int64_t steps = 0;                // k
-    double lastLoss = 0;              // mean loss of the rows looked at, at θ^(k−1)
-    std::vector<double> weights;      // ω of the present step, rebuilt
-    std::vector<float> anchor;        // θ̊; M × p
-    std::vector<float> anchorDrift;   // V̊; M × p
-    std::vector<double> anchorDual;   // g̊_i/n; n × k
-    bool placed = false;              // the companion network holds θ̊
+    int64_t steps = 0;               // k
+    double lastLoss = 0;             // mean loss of the rows looked at, at θ^(k−1)
+    std::vector<double> weights;     // ω of the present step, rebuilt
+    std::vector<float> anchor;       // θ̊; M × p
+    std::vector<float> anchorDrift;  // V̊; M × p
+    std::vector<double> anchorDual;  // g̊_i/n; n × k
+    bool placed = false;             // the companion network holds θ̊
 
     template <class V>
     void visit(V& v) {
@@ -117,7 +117,9 @@ struct SvrgLangevin : ParticleAlgorithm {
   }
 
   /// A full gradient is due.
-  static bool long_step(const State& state, const Options& options) { return state.steps % *options.anchorInterval == 0; }
+  static bool long_step(const State& state, const Options& options) {
+    return state.steps % *options.anchorInterval == 0;
+  }
 };
 
 }  // namespace meanfield

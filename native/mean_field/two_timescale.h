@@ -25,13 +25,14 @@ namespace meanfield {
 struct TwoTimescale : ParticleAlgorithm {
   static constexpr const char* kName = "two-timescale";
   static constexpr const char* kTitle = "Two-timescale mean-field Langevin dynamics, second layer by ridge regression";
-  static constexpr const char* kSource = "Takakura, Suzuki, ICML 2024; Wang, Mousavi-Hosseini, Chizat, NeurIPS 2024, arXiv 2406.17054";
+  static constexpr const char* kSource =
+      "Takakura, Suzuki, ICML 2024; Wang, Mousavi-Hosseini, Chizat, NeurIPS 2024, arXiv 2406.17054";
   static constexpr int64_t kDefaultSteps = 500;
 
   struct Options {
-    Auto<double> step;        // η
+    Auto<double> step;          // η
     double secondRidge = 1e-3;  // λ̄
-    double labelNoise = 0;    // σ̃
+    double labelNoise = 0;      // σ̃
 
     static const OptionTable<Options>& table() {
       static const OptionTable<Options> table =
@@ -47,13 +48,13 @@ struct TwoTimescale : ParticleAlgorithm {
 
   struct State {
     int64_t steps = 0;
-    double lastLoss = 0;               // (1/2n) ‖f − y‖² at w^(k−1)
-    std::vector<float> first;          // w; M × inputs
-    double secondRidge = 0;            // λ̄
-    double objective = 0;              // U at w
-    std::shared_ptr<Network> features; // the first layer alone, holding w; remade
+    double lastLoss = 0;                        // (1/2n) ‖f − y‖² at w^(k−1)
+    std::vector<float> first;                   // w; M × inputs
+    double secondRidge = 0;                     // λ̄
+    double objective = 0;                       // U at w
+    std::shared_ptr<Network> features;          // the first layer alone, holding w; remade
     std::shared_ptr<SecondLayerSolver> solver;  // factor of Σ̂ + nλ̄ I at w; remade
-    std::vector<double> u;             // at w; n
+    std::vector<double> u;                      // at w; n
 
     template <class V>
     void visit(V& v) {
@@ -67,11 +68,16 @@ struct TwoTimescale : ParticleAlgorithm {
   /// The returned network stores a_j as R tanh(r_j), |a_j| ≤ rms(y)/λ̄ < R, so that predicting needs nothing new.
   static void adapt(const Options& options, NetworkOptions& model, const double* targets, int64_t count) {
     needs_plain_steps(model, kName);
-    const auto refuse = [](const std::string& what) { throw Error(ErrorCode::InvalidOption, std::string(kName) + ": " + what); };
-    if (model.loss != LossKind::Squared) refuse("the loss must be 'squared', for which the second layer is a ridge regression.");
+    const auto refuse = [](const std::string& what) {
+      throw Error(ErrorCode::InvalidOption, std::string(kName) + ": " + what);
+    };
+    if (model.loss != LossKind::Squared)
+      refuse("the loss must be 'squared', for which the second layer is a ridge regression.");
     if (model.outputs != 1) refuse("outputs is " + std::to_string(model.outputs) + "; expected 1.");
-    if (model.secondLayer != SecondLayer::Bounded) refuse("secondLayer must be 'bounded', which holds the weights that are solved for.");
-    if (!std::isfinite(activation_bounds(model.activation).value)) refuse("the activation must be bounded: 'tanh' or 'sigmoid'.");
+    if (model.secondLayer != SecondLayer::Bounded)
+      refuse("secondLayer must be 'bounded', which holds the weights that are solved for.");
+    if (!std::isfinite(activation_bounds(model.activation).value))
+      refuse("the activation must be bounded: 'tanh' or 'sigmoid'.");
     double square = 0;
     for (int64_t i = 0; i < count; ++i) square += targets[i] * targets[i] / static_cast<double>(count);
     const double least = 1.01 * std::sqrt(square) / options.secondRidge;
@@ -117,17 +123,20 @@ struct TwoTimescale : ParticleAlgorithm {
       const RandomField field{problem.seed, Stream::Labels};
       std::vector<double> noise(static_cast<size_t>(problem.train.rows));
       for (size_t i = 0; i < noise.size(); ++i)
-        noise[i] = options.labelNoise * (2 * field.uniform(static_cast<uint64_t>(state.steps), static_cast<uint32_t>(i), 0) - 1);
+        noise[i] = options.labelNoise *
+                   (2 * field.uniform(static_cast<uint64_t>(state.steps), static_cast<uint32_t>(i), 0) - 1);
       const std::vector<double> v = solver.solve(noise.data());
       b = solver.weights(v);
       state.features->gradient(0, {nullptr, problem.train.rows}, v.data(), noiseGradient.data());
     }
-    const std::vector<float> xi = Normals(*state.features).draw({problem.seed, Stream::Noise}, static_cast<uint64_t>(state.steps));
+    const std::vector<float> xi =
+        Normals(*state.features).draw({problem.seed, Stream::Noise}, static_cast<uint64_t>(state.steps));
     const size_t inputs = static_cast<size_t>(state.features->shape().parameters());
     const double noise = std::sqrt(2 * problem.entropy * step);
     for (size_t i = 0; i < state.first.size(); ++i)
       state.first[i] = static_cast<float>((1 - 2 * step * problem.ridge) * state.first[i] +
-                                          step * options.secondRidge * (a[i / inputs] * gradient[i] - b[i / inputs] * noiseGradient[i]) +
+                                          step * options.secondRidge *
+                                              (a[i / inputs] * gradient[i] - b[i / inputs] * noiseGradient[i]) +
                                           noise * xi[i]);
     if (problem.geometry == Geometry::Sphere)  // as in the bilevel form, where the ridge has no effect
       for (size_t first = 0; first < state.first.size(); first += inputs) {
@@ -161,7 +170,8 @@ struct TwoTimescale : ParticleAlgorithm {
     };
     subject.objectiveOf = [&problem, ridge = state.secondRidge](Network& other) {
       const SecondLayerSolver solver(other, problem.train.rows, ridge);
-      return solver.objective(solver.solve(problem.train.values), problem.train.values) + problem.ridge * other.second_moment();
+      return solver.objective(solver.solve(problem.train.values), problem.train.values) +
+             problem.ridge * other.second_moment();
     };
     return subject;
   }

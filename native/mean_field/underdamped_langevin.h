@@ -20,7 +20,8 @@ namespace meanfield {
 struct UnderdampedLangevin : ParticleAlgorithm {
   static constexpr const char* kName = "underdamped-langevin";
   static constexpr const char* kTitle = "Underdamped mean-field Langevin dynamics";
-  static constexpr const char* kSource = "Fu, Wilson, ICML 2024, arXiv 2312.16360; Chen, Lin, Ren, Wang, arXiv 2307.02168";
+  static constexpr const char* kSource =
+      "Fu, Wilson, ICML 2024, arXiv 2312.16360; Chen, Lin, Ren, Wang, arXiv 2307.02168";
   static constexpr int64_t kDefaultSteps = 1000;
 
   struct Options {
@@ -65,20 +66,23 @@ struct UnderdampedLangevin : ParticleAlgorithm {
     const double s11 = 2 * entropy / (friction * friction) * third;
     const double s12 = entropy * oneMinus * oneMinus / friction;
     const double s22 = -entropy * std::expm1(-2 * a);
-    return {oneMinus / friction, second / (friction * friction), 1 - oneMinus, std::sqrt(s11), s12 / std::sqrt(s11),
-            std::sqrt(std::max(0.0, s22 - s12 * s12 / s11))};
+    return {oneMinus / friction, second / (friction * friction), 1 - oneMinus,
+            std::sqrt(s11),      s12 / std::sqrt(s11),           std::sqrt(std::max(0.0, s22 - s12 * s12 / s11))};
   }
 
   static double resolve(Options& options, Resolver& resolver) {
     const double L = 1 / resolver.gradientStep.value;
-    const double friction = resolver.number(
-        "friction", options.friction, {std::sqrt(L), "√L, L = " + text(L) + " from step: " + resolver.gradientStep.why});
-    return resolver.number("step", options.step,
-                           {std::min(1 / std::sqrt(L), friction / L), "the smaller of 1/√L and γ/L, half the stable step"});
+    const double friction =
+        resolver.number("friction", options.friction,
+                        {std::sqrt(L), "√L, L = " + text(L) + " from step: " + resolver.gradientStep.why});
+    return resolver.number(
+        "step", options.step,
+        {std::min(1 / std::sqrt(L), friction / L), "the smaller of 1/√L and γ/L, half the stable step"});
   }
 
   static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) {
-    needs_free_weights(model, kName, "velocities would have to be carried along the sphere, for which there is no published step");
+    needs_free_weights(model, kName,
+                       "velocities would have to be carried along the sphere, for which there is no published step");
     needs_plain_steps(model, kName);
   }
   static State init(Problem& problem, const Options&) {

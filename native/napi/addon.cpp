@@ -139,8 +139,7 @@ Napi::Value fit_many_mean_field(const Napi::CallbackInfo& arguments) {
           std::function<void(size_t)> tell;
           double done = 0;
           if (progress) tell = [&](size_t) { progress(&++done, 1); };
-          const auto outcomes =
-              std::make_shared<const std::vector<FitOutcome>>(fit_many(fits, threads, cancel, tell));
+          const auto outcomes = std::make_shared<const std::vector<FitOutcome>>(fit_many(fits, threads, cancel, tell));
           return [outcomes](Napi::Env env) -> Napi::Value {
             Napi::Array list = Napi::Array::New(env, outcomes->size());
             for (uint32_t i = 0; i < outcomes->size(); ++i) {

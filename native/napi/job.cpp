@@ -241,8 +241,7 @@ Napi::Object start_job(Napi::Env env, Pins pins, Napi::Function onPoints, Work w
 
   Napi::Object handle = Napi::Object::New(env);
   handle.Set("promise", job->deferred.Promise());
-  handle.Set("cancel", Napi::Function::New(
-                           env, [job](const Napi::CallbackInfo&) { job->cancel.cancel(); }, "cancel"));
+  handle.Set("cancel", Napi::Function::New(env, [job](const Napi::CallbackInfo&) { job->cancel.cancel(); }, "cancel"));
   return handle;
 }
 

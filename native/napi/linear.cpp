@@ -26,38 +26,43 @@ bool is(const Napi::Value& value, napi_typedarray_type type) {
 }
 
 template <class T, class Index>
-LinearData csr(const Napi::Object& object, const T* values, size_t count, int64_t rows, int64_t cols, const std::string& name,
-               napi_typedarray_type type, const char* typeName, Pins& pins) {
+LinearData csr(const Napi::Object& object, const T* values, size_t count, int64_t rows, int64_t cols,
+               const std::string& name, napi_typedarray_type type, const char* typeName, Pins& pins) {
   size_t columnCount = 0, startCount = 0;
-  const int32_t* columns =
-      read_array<int32_t>(object.Get("columnIndices"), name + ".columnIndices", napi_int32_array, "Int32Array", columnCount, pins);
-  const Index* starts = read_array<Index>(object.Get("rowStarts"), name + ".rowStarts", type, typeName, startCount, pins);
+  const int32_t* columns = read_array<int32_t>(object.Get("columnIndices"), name + ".columnIndices", napi_int32_array,
+                                               "Int32Array", columnCount, pins);
+  const Index* starts =
+      read_array<Index>(object.Get("rowStarts"), name + ".rowStarts", type, typeName, startCount, pins);
   if (columnCount != count)
-    throw Error(ErrorCode::InvalidData, name + ".columnIndices holds " + std::to_string(columnCount) + " numbers; expected " +
-                                            std::to_string(count) + ", one a value.");
+    throw Error(ErrorCode::InvalidData, name + ".columnIndices holds " + std::to_string(columnCount) +
+                                            " numbers; expected " + std::to_string(count) + ", one a value.");
   if (startCount != static_cast<size_t>(rows) + 1)
-    throw Error(ErrorCode::InvalidData, name + ".rowStarts holds " + std::to_string(startCount) + " numbers; expected rows + 1 = " +
-                                            std::to_string(rows + 1) + ".");
+    throw Error(ErrorCode::InvalidData, name + ".rowStarts holds " + std::to_string(startCount) +
+                                            " numbers; expected rows + 1 = " + std::to_string(rows + 1) + ".");
   if (starts[0] != 0 || static_cast<size_t>(starts[rows]) != count)
     throw Error(ErrorCode::InvalidData, name + ".rowStarts runs from " + std::to_string(starts[0]) + " to " +
                                             std::to_string(starts[rows]) + "; expected 0 to the number of values, " +
                                             std::to_string(count) + ".");
   for (int64_t i = 0; i < rows; ++i)
     if (starts[i + 1] < starts[i])
-      throw Error(ErrorCode::InvalidData, name + ".rowStarts falls after row " + std::to_string(i) + "; expected increasing numbers.");
+      throw Error(ErrorCode::InvalidData,
+                  name + ".rowStarts falls after row " + std::to_string(i) + "; expected increasing numbers.");
   return CsrView<T, Index>{values, columns, starts, rows, cols};
 }
 
 template <class T>
-LinearData typed_data(const Napi::Object& object, const std::string& name, napi_typedarray_type type, const char* typeName, Pins& pins) {
-  const int64_t rows = read_count(object.Get("rows"), name + ".rows"), cols = read_count(object.Get("columns"), name + ".columns");
+LinearData typed_data(const Napi::Object& object, const std::string& name, napi_typedarray_type type,
+                      const char* typeName, Pins& pins) {
+  const int64_t rows = read_count(object.Get("rows"), name + ".rows"),
+                cols = read_count(object.Get("columns"), name + ".columns");
   size_t count = 0;
   const T* values = read_array<T>(object.Get("values"), name + ".values", type, typeName, count, pins);
-  if (cols > INT32_MAX) throw Error(ErrorCode::InvalidData, name + ".columns is " + std::to_string(cols) + "; expected less than 2^31.");
+  if (cols > INT32_MAX)
+    throw Error(ErrorCode::InvalidData, name + ".columns is " + std::to_string(cols) + "; expected less than 2^31.");
   if (absent(object.Get("columnIndices"))) {
     if (static_cast<double>(rows) * static_cast<double>(cols) != static_cast<double>(count))
-      throw Error(ErrorCode::InvalidData, name + ".values holds " + std::to_string(count) + " numbers; expected " + std::to_string(rows) +
-                                              " x " + std::to_string(cols) + ", row after row.");
+      throw Error(ErrorCode::InvalidData, name + ".values holds " + std::to_string(count) + " numbers; expected " +
+                                              std::to_string(rows) + " x " + std::to_string(cols) + ", row after row.");
     return MatrixView<const T>(values, rows, cols);
   }
   if (is(object.Get("rowStarts"), napi_bigint64_array))
@@ -71,10 +76,13 @@ LinearData read_data(const Napi::Value& value, const std::string& name, Pins& pi
   if (!absent(object.Get("handle"))) {
     held = held_data(object.Get("handle"), (name + ".handle").c_str());
     if (held->single)
-      return CsrView<float, int64_t>{held->values32.data(), held->columns.data(), held->rowStart.data(), held->rows, held->cols};
-    return CsrView<double, int64_t>{held->values64.data(), held->columns.data(), held->rowStart.data(), held->rows, held->cols};
+      return CsrView<float, int64_t>{held->values32.data(), held->columns.data(), held->rowStart.data(), held->rows,
+                                     held->cols};
+    return CsrView<double, int64_t>{held->values64.data(), held->columns.data(), held->rowStart.data(), held->rows,
+                                    held->cols};
   }
-  if (is(object.Get("values"), napi_float32_array)) return typed_data<float>(object, name, napi_float32_array, "Float32Array", pins);
+  if (is(object.Get("values"), napi_float32_array))
+    return typed_data<float>(object, name, napi_float32_array, "Float32Array", pins);
   return typed_data<double>(object, name, napi_float64_array, "Float64Array", pins);
 }
 
@@ -130,7 +138,8 @@ Napi::Object result_object(Napi::Env env, const LinearFitResult& result) {
 int read_threads(const Napi::Value& value) {
   if (absent(value)) return available_parallelism();
   const int64_t threads = read_count(value, "threads");
-  if (threads < 1 || threads > 1024) refuse(ErrorCode::InvalidOption, "threads", value, "a whole number from 1 to 1024");
+  if (threads < 1 || threads > 1024)
+    refuse(ErrorCode::InvalidOption, "threads", value, "a whole number from 1 to 1024");
   return static_cast<int>(threads);
 }
 
@@ -152,7 +161,8 @@ Napi::Value fit_linear(const Napi::CallbackInfo& arguments) {
     }
     if (!absent(object.Get("sampleWeights")))
       request.sampleWeights = doubles(object.Get("sampleWeights"), "sampleWeights", request.sampleWeightCount, pins);
-    if (!absent(object.Get("initial"))) request.initial = doubles(object.Get("initial"), "initial", request.initialCount, pins);
+    if (!absent(object.Get("initial")))
+      request.initial = doubles(object.Get("initial"), "initial", request.initialCount, pins);
     request.model = read_options(object.Get("model"), "model");
     const Napi::Object algorithm = read_object(object.Get("algorithm"), "algorithm");
     request.algorithm = read_text(algorithm.Get("name"), "algorithm.name");
@@ -163,17 +173,19 @@ Napi::Value fit_linear(const Napi::CallbackInfo& arguments) {
     request.isa = optional_text(object, "isa", "");
     if (!absent(object.Get("path"))) request.path = read_count(object.Get("path"), "path");
     if (!absent(object.Get("pathRatio"))) {
-      if (!object.Get("pathRatio").IsNumber()) refuse(ErrorCode::InvalidOption, "pathRatio", object.Get("pathRatio"), "a number");
+      if (!object.Get("pathRatio").IsNumber())
+        refuse(ErrorCode::InvalidOption, "pathRatio", object.Get("pathRatio"), "a number");
       request.pathRatio = object.Get("pathRatio").As<Napi::Number>().DoubleValue();
     }
     const auto fit = std::make_shared<LinearFit>(request);
     const Napi::Function onPoints = arguments[1].IsFunction() ? arguments[1].As<Napi::Function>() : Napi::Function();
-    return start_job(env, std::move(pins), onPoints, [fit, held](const CancelToken& cancel, const Progress& progress) -> Deliver {
-      std::function<void(const double*)> onPoint;
-      if (progress) onPoint = [&](const double* row) { progress(row, linear_trace_columns().size()); };
-      const auto result = std::make_shared<const LinearFitResult>(fit->run(cancel, onPoint));
-      return [result](Napi::Env env) -> Napi::Value { return result_object(env, *result); };
-    });
+    return start_job(env, std::move(pins), onPoints,
+                     [fit, held](const CancelToken& cancel, const Progress& progress) -> Deliver {
+                       std::function<void(const double*)> onPoint;
+                       if (progress) onPoint = [&](const double* row) { progress(row, linear_trace_columns().size()); };
+                       const auto result = std::make_shared<const LinearFitResult>(fit->run(cancel, onPoint));
+                       return [result](Napi::Env env) -> Napi::Value { return result_object(env, *result); };
+                     });
   });
 }
 
@@ -190,11 +202,12 @@ Napi::Value predict_linear_job(const Napi::CallbackInfo& arguments) {
     request.threads = read_threads(object.Get("threads"));
     const int64_t rows = std::visit([](const auto& view) { return view.rows; }, request.data);
     const size_t count = static_cast<size_t>(rows * request.outputs);
-    return start_job(env, std::move(pins), {}, [request, held, count](const CancelToken& cancel, const Progress&) -> Deliver {
-      const auto out = std::make_shared<std::vector<double>>(count);
-      predict_linear(request, cancel, out->data());
-      return [out](Napi::Env env) { return float64_array(env, out->data(), out->size()); };
-    });
+    return start_job(env, std::move(pins), {},
+                     [request, held, count](const CancelToken& cancel, const Progress&) -> Deliver {
+                       const auto out = std::make_shared<std::vector<double>>(count);
+                       predict_linear(request, cancel, out->data());
+                       return [out](Napi::Env env) { return float64_array(env, out->data(), out->size()); };
+                     });
   });
 }
 
@@ -210,7 +223,8 @@ Napi::Value read_libsvm_job(const Napi::CallbackInfo& arguments) {
       const Held data = std::make_shared<const LibsvmData>(read_libsvm(path, single, columns, threads, cancel));
       return [data](Napi::Env env) -> Napi::Value {
         Napi::Object object = Napi::Object::New(env);
-        object.Set("handle", Napi::External<Held>::New(env, new Held(data), [](Napi::BasicEnv, Held* held) { delete held; }));
+        object.Set("handle",
+                   Napi::External<Held>::New(env, new Held(data), [](Napi::BasicEnv, Held* held) { delete held; }));
         object.Set("rows", static_cast<double>(data->rows));
         object.Set("columns", static_cast<double>(data->cols));
         object.Set("nonZeros", static_cast<double>(data->columns.size()));

@@ -70,17 +70,18 @@ Napi::Value fit_measure_job(const Napi::CallbackInfo& arguments) {
     const std::vector<double> target = numbers(request, "target"), initial = numbers(request, "initial");
     const int64_t dimension = read_count(request.Get("dimension"), "dimension");
     check_measure(target, dimension, initial, options);
-    return start_job(env, {}, on_points(arguments), [=](const CancelToken& cancel, const Progress& progress) -> Deliver {
-      const int threads = thread_count(run);
-      ThreadPool pool(threads);
-      const auto result = std::make_shared<const MeasureResult>(fit_measure(
-          target, dimension, initial, options, run, pool, &cancel, row_sink(progress, MeasureResult::kColumns)));
-      return [result, threads](Napi::Env env) -> Napi::Value {
-        Napi::Object object = result_object(env, *result, threads);
-        object.Set("particles", float64_array(env, result->particles.data(), result->particles.size()));
-        return object;
-      };
-    });
+    return start_job(
+        env, {}, on_points(arguments), [=](const CancelToken& cancel, const Progress& progress) -> Deliver {
+          const int threads = thread_count(run);
+          ThreadPool pool(threads);
+          const auto result = std::make_shared<const MeasureResult>(fit_measure(
+              target, dimension, initial, options, run, pool, &cancel, row_sink(progress, MeasureResult::kColumns)));
+          return [result, threads](Napi::Env env) -> Napi::Value {
+            Napi::Object object = result_object(env, *result, threads);
+            object.Set("particles", float64_array(env, result->particles.data(), result->particles.size()));
+            return object;
+          };
+        });
   });
 }
 
@@ -88,22 +89,24 @@ Napi::Value play_minimax_job(const Napi::CallbackInfo& arguments) {
   const Napi::Env env = arguments.Env();
   return guarded(env, [&]() -> Napi::Value {
     const Napi::Object request = read_object(arguments[0], "request");
-    const MinimaxOptions options = MinimaxOptions::table().parse("minimax-game", read_options(request.Get("options"), "options"));
+    const MinimaxOptions options =
+        MinimaxOptions::table().parse("minimax-game", read_options(request.Get("options"), "options"));
     const MeasureRunOptions run = MeasureRunOptions::table().parse("run", read_options(request.Get("run"), "run"));
     const std::vector<double> initial = numbers(request, "initial");
     check_minimax(options, initial);
-    return start_job(env, {}, on_points(arguments), [=](const CancelToken& cancel, const Progress& progress) -> Deliver {
-      const int threads = thread_count(run);
-      ThreadPool pool(threads);
-      const auto result = std::make_shared<const MinimaxResult>(
-          play(options, run, initial, pool, &cancel, row_sink(progress, MinimaxResult::kColumns)));
-      return [result, threads](Napi::Env env) -> Napi::Value {
-        Napi::Object object = result_object(env, *result, threads);
-        object.Set("x", float64_array(env, result->x.data(), result->x.size()));
-        object.Set("y", float64_array(env, result->y.data(), result->y.size()));
-        return object;
-      };
-    });
+    return start_job(env, {}, on_points(arguments),
+                     [=](const CancelToken& cancel, const Progress& progress) -> Deliver {
+                       const int threads = thread_count(run);
+                       ThreadPool pool(threads);
+                       const auto result = std::make_shared<const MinimaxResult>(
+                           play(options, run, initial, pool, &cancel, row_sink(progress, MinimaxResult::kColumns)));
+                       return [result, threads](Napi::Env env) -> Napi::Value {
+                         Napi::Object object = result_object(env, *result, threads);
+                         object.Set("x", float64_array(env, result->x.data(), result->x.size()));
+                         object.Set("y", float64_array(env, result->y.data(), result->y.size()));
+                         return object;
+                       };
+                     });
   });
 }
 

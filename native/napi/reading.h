@@ -30,7 +30,7 @@ inline std::string describe(const Napi::Value& value) {
 }
 
 [[noreturn]] inline void refuse(ErrorCode code, const std::string& name, const Napi::Value& seen,
-                         const std::string& expected) {
+                                const std::string& expected) {
   throw Error(code, name + " is " + describe(seen) + "; expected " + expected + ".");
 }
 

@@ -179,7 +179,8 @@ void Loss::check_targets(const double* targets, int64_t n, int outputs) const {
       std::string expected;
       if (kind == LossKind::Softmax) {
         if (!(y >= 0 && y < outputs && y == std::floor(y)))
-          expected = "a class from 0 to " + std::to_string(outputs - 1) + ". Give the network as many outputs as classes.";
+          expected =
+              "a class from 0 to " + std::to_string(outputs - 1) + ". Give the network as many outputs as classes.";
       } else if (classifies()) {
         if (y != 1 && y != -1) expected = "-1 or +1. Recode the two classes, or use the squared loss for numbers.";
       } else if (!std::isfinite(y)) {
@@ -189,8 +190,8 @@ void Loss::check_targets(const double* targets, int64_t n, int outputs) const {
       }
       if (!expected.empty())
         throw Error(ErrorCode::InvalidData, std::string("the ") + kLossNames[static_cast<int>(kind)] +
-                                                " loss: target of row " + std::to_string(i) + " is " + std::to_string(y) +
-                                                "; expected " + expected);
+                                                " loss: target of row " + std::to_string(i) + " is " +
+                                                std::to_string(y) + "; expected " + expected);
     }
   }
 }

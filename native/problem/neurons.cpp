@@ -43,7 +43,7 @@ double activation_derivative(Activation activation, double s) {
 ActivationBounds activation_bounds(Activation activation) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   switch (activation) {
-    case Activation::Tanh: return {1, 1, 0.76980035891950105};        // 4/(3√3)
+    case Activation::Tanh: return {1, 1, 0.76980035891950105};         // 4/(3√3)
     case Activation::Sigmoid: return {1, 0.25, 0.096225044864937627};  // 1/(6√3)
     case Activation::Relu: return {kInfinity, 1, 0};
     case Activation::Softplus: return {kInfinity, 1, 0.25};

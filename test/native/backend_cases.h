@@ -159,7 +159,8 @@ struct Bounds {
     gradient.assign(static_cast<size_t>(M * p), 0);
     std::vector<double> C(static_cast<size_t>(k)), E(static_cast<size_t>(k));
     // Sums over the rows: groups of 128 below 2^16 rows, then over the groups.
-    const double sumRows = std::fmin(static_cast<double>(s.count), sum > 0 ? sum : 128 + static_cast<double>(s.count) / 128);
+    const double sumRows =
+        std::fmin(static_cast<double>(s.count), sum > 0 ? sum : 128 + static_cast<double>(s.count) / 128);
     for (int64_t r = 0; r < M; ++r) {
       const float* theta = s.particles.data() + r * p;
       c.neuron.output_weights(r, theta + inputs, C.data(), E.data());
@@ -171,7 +172,8 @@ struct Bounds {
           size += std::fabs(term);
           dot += term;
         }
-        const double error = ((static_cast<double>(inputs) + 1) * kUnit + 2.1 * unit) * size;  // of s; |σ'| <= 1.1, |σ''| <= 1
+        const double error =
+            ((static_cast<double>(inputs) + 1) * kUnit + 2.1 * unit) * size;  // of s; |σ'| <= 1.1, |σ''| <= 1
         const double value = std::fabs(activation_value(c.neuron.activation, dot));
         const bool kink = c.neuron.activation == Activation::Relu && std::fabs(dot) <= error;
         double pull = 0;  // Σ_j |ω_ij c_j|
@@ -181,7 +183,8 @@ struct Bounds {
           const double offset = std::fabs(E[static_cast<size_t>(j)]);
           z[static_cast<size_t>(i * k + j)] +=
               (weight * (1.1 * error + (80 * kUnit + unit) * value) + 8 * kUnit * offset) / static_cast<double>(M);
-          energies[static_cast<size_t>(r)] += w * (weight * (1.1 * error + (80 * kUnit + unit) * value) + 8 * kUnit * offset);
+          energies[static_cast<size_t>(r)] +=
+              w * (weight * (1.1 * error + (80 * kUnit + unit) * value) + 8 * kUnit * offset);
           pull += w * weight;
           if (c.neuron.secondLayer == SecondLayer::Bounded)
             gradient[static_cast<size_t>(r * p + inputs + j)] +=

@@ -46,7 +46,8 @@ std::string slurp(const std::string& path) {
 }
 
 void spill(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 /// The message of the refusal, empty when the file was accepted.
@@ -201,7 +202,8 @@ TEST_CASE("checkpoint: a write that fails leaves the old file, and nothing else"
                        doctest::Contains("could not be created: No such file"), Error);
   const std::string taken = folder.path + "/folder";
   REQUIRE(::mkdir(taken.c_str(), 0700) == 0);
-  CHECK_THROWS_WITH_AS(write_checkpoint(taken, kIdentity, payload()), doctest::Contains("could not be put in place"), Error);
+  CHECK_THROWS_WITH_AS(write_checkpoint(taken, kIdentity, payload()), doctest::Contains("could not be put in place"),
+                       Error);
   CHECK(::rmdir(taken.c_str()) == 0);
   ::unlink(path.c_str());
   CHECK(::rmdir(folder.path.c_str()) == 0);  // no temporary file is left behind

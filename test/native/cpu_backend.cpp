@@ -126,7 +126,7 @@ TEST_CASE("a step in one call is that of outputs, weights and update, bit for bi
       cases.push_back(
           {300, 12, 70, {static_cast<Activation>(activation), SecondLayer::Bounded, Signs::Same, 1, 1}, subset});
   cases.push_back({2000, 5, 1500, {Activation::Tanh, SecondLayer::Parity, Signs::Balanced, 1, 1}});  // many chunks
-  cases.push_back({130, 2, 66000, {Activation::Tanh, SecondLayer::Fixed, Signs::Same, 1, 1}});  // computed twice
+  cases.push_back({130, 2, 66000, {Activation::Tanh, SecondLayer::Fixed, Signs::Same, 1, 1}});       // computed twice
   // Three chunks that no second-level cache holds: σ(s) kept, and s kept.
   cases.push_back({261, 30, 35000, {Activation::Tanh, SecondLayer::Fixed, Signs::Balanced, 1, 1}});
   cases.push_back({261, 30, 35000, {Activation::Silu, SecondLayer::Bounded, Signs::Same, 1, 1}});

@@ -133,13 +133,13 @@ TEST_CASE("cuda emulation: a missing barrier, a word nobody wrote and an index o
 TEST_CASE("cuda emulation: rounding to tf32 and bf16") {
   const auto tf32 = [](float value) { return cuda::float_of(cuda::tf32_of(cuda::bits_of(value))); };
   CHECK(tf32(1.0f) == 1.0f);
-  CHECK(tf32(1.0f + 0x1p-11f) == 1.0f + 0x1p-10f);   // a tie goes away from zero
+  CHECK(tf32(1.0f + 0x1p-11f) == 1.0f + 0x1p-10f);  // a tie goes away from zero
   CHECK(tf32(-1.0f - 0x1p-12f) == -1.0f);
   CHECK(std::isnan(tf32(NAN)));
   CHECK(std::isinf(tf32(INFINITY)));
   const auto bf16 = [](float low, float high) { return cuda::bf16_of(cuda::bits_of(low), cuda::bits_of(high)); };
   CHECK(bf16(1.0f, -2.0f) == 0xC0003F80u);
-  CHECK((bf16(1.0f + 0x1p-8f, 0) & 0xFFFF) == 0x3F80u);           // a tie goes to even
+  CHECK((bf16(1.0f + 0x1p-8f, 0) & 0xFFFF) == 0x3F80u);  // a tie goes to even
   CHECK((bf16(1.0f + 3 * 0x1p-8f, 0) & 0xFFFF) == 0x3F82u);
   CHECK(std::isnan(cuda::float_of(bf16(NAN, 0) << 16)));
 }
@@ -202,9 +202,12 @@ TEST_CASE("cuda emulation: a raised token, no rows, more than the memory, and ke
     Update update;
     update.rate = 1e-6;
     CHECK(emulated()->outputs(cuda.network, cuda.matrix, s.rows(), &raised, z.data()) == Status::Cancelled);
-    CHECK(emulated()->gradient(cuda.network, cuda.matrix, s.rows(), s.omega.data(), &raised, g.data()) == Status::Cancelled);
-    CHECK(emulated()->energies(cuda.network, cuda.matrix, s.rows(), s.omega.data(), &raised, e.data()) == Status::Cancelled);
-    CHECK(emulated()->update(cuda.network, cuda.matrix, s.rows(), s.omega.data(), &update, &raised) == Status::Cancelled);
+    CHECK(emulated()->gradient(cuda.network, cuda.matrix, s.rows(), s.omega.data(), &raised, g.data()) ==
+          Status::Cancelled);
+    CHECK(emulated()->energies(cuda.network, cuda.matrix, s.rows(), s.omega.data(), &raised, e.data()) ==
+          Status::Cancelled);
+    CHECK(emulated()->update(cuda.network, cuda.matrix, s.rows(), s.omega.data(), &update, &raised) ==
+          Status::Cancelled);
     CHECK(emulated()->gradient(cuda.network, cuda.matrix, {nullptr, 0}, nullptr, nullptr, g.data()) == Status::Ok);
     CHECK(g == std::vector<float>(g.size(), 0.0f));
   }
@@ -224,7 +227,8 @@ TEST_CASE("cuda emulation: a raised token, no rows, more than the memory, and ke
   draw.field = {99, Stream::Init};
   const auto particles = cuda.updated(s, draw);
   for (size_t i = 0; i < particles.size(); ++i)
-    CHECK(particles[i] == doctest::Approx(1.5 * draw.field.normal(0, static_cast<uint32_t>(static_cast<int64_t>(i) / s.p),
-                                                                  static_cast<uint32_t>(static_cast<int64_t>(i) % s.p)))
-                              .epsilon(1e-5));
+    CHECK(particles[i] ==
+          doctest::Approx(1.5 * draw.field.normal(0, static_cast<uint32_t>(static_cast<int64_t>(i) / s.p),
+                                                  static_cast<uint32_t>(static_cast<int64_t>(i) % s.p)))
+              .epsilon(1e-5));
 }

@@ -48,7 +48,8 @@ std::vector<Case> mixed_cases() {
   const std::vector<Neuron> neurons = all_neurons();
   std::vector<Case> cases;
   size_t next = 0;
-  for (int64_t d : {3, 3, 40, 9, 3, 17, 40, 3, 5}) cases.push_back({21 + d, d, 33 + 7 * static_cast<int64_t>(next % 3), neurons[next++ * 5], d == 9});
+  for (int64_t d : {3, 3, 40, 9, 3, 17, 40, 3, 5})
+    cases.push_back({21 + d, d, 33 + 7 * static_cast<int64_t>(next % 3), neurons[next++ * 5], d == 9});
   return cases;
 }
 
@@ -62,10 +63,13 @@ TEST_CASE("cuda emulation: members of a gang give the bits that they give alone"
   for (int members : {1, 2, 4, 9, 20}) {
     std::vector<Answers> together(cases.size());
     std::vector<int> faults(cases.size(), 0);
-    run_together(emulated(), 0, static_cast<int64_t>(cases.size()), members, [&](int64_t i) {
-      together[static_cast<size_t>(i)] = ask(cases[static_cast<size_t>(i)], static_cast<uint64_t>(i));
-      faults[static_cast<size_t>(i)] = !cuda::emulation_faults().empty();
-    }, nullptr);
+    run_together(
+        emulated(), 0, static_cast<int64_t>(cases.size()), members,
+        [&](int64_t i) {
+          together[static_cast<size_t>(i)] = ask(cases[static_cast<size_t>(i)], static_cast<uint64_t>(i));
+          faults[static_cast<size_t>(i)] = !cuda::emulation_faults().empty();
+        },
+        nullptr);
     for (size_t i = 0; i < cases.size(); ++i) {
       INFO(members, " members, case ", i);
       CHECK(together[i] == alone[i]);
@@ -78,7 +82,8 @@ TEST_CASE("cuda emulation: a gang of networks of one shape launches as often as 
   const Case c{60, 5, 40, Neuron{}};
   const auto launches = [&](int64_t runs) {
     const int64_t before = cuda::emulated_launches();
-    run_together(emulated(), 0, runs, static_cast<int>(runs), [&](int64_t i) { ask(c, 3 * static_cast<uint64_t>(i)); }, nullptr);
+    run_together(
+        emulated(), 0, runs, static_cast<int>(runs), [&](int64_t i) { ask(c, 3 * static_cast<uint64_t>(i)); }, nullptr);
     return cuda::emulated_launches() - before;
   };
   const int64_t one = launches(1);
@@ -88,23 +93,29 @@ TEST_CASE("cuda emulation: a gang of networks of one shape launches as often as 
 TEST_CASE("cuda emulation: a member that fails does not keep the others waiting, and cancelling leaves out the rest") {
   const Case c{30, 4, 20, Neuron{}};
   std::vector<int> done(6, 0);
-  run_together(emulated(), 0, 6, 3, [&](int64_t i) {
-    if (i % 2 == 1) {
-      void* network = nullptr;
-      const NetworkShape huge{int64_t{1} << 45, 1000, Neuron{}, 1};
-      done[static_cast<size_t>(i)] = emulated()->open(&huge, &network) == Status::OutOfMemory;
-      return;
-    }
-    ask(c, static_cast<uint64_t>(i));
-    done[static_cast<size_t>(i)] = 1;
-  }, nullptr);
+  run_together(
+      emulated(), 0, 6, 3,
+      [&](int64_t i) {
+        if (i % 2 == 1) {
+          void* network = nullptr;
+          const NetworkShape huge{int64_t{1} << 45, 1000, Neuron{}, 1};
+          done[static_cast<size_t>(i)] = emulated()->open(&huge, &network) == Status::OutOfMemory;
+          return;
+        }
+        ask(c, static_cast<uint64_t>(i));
+        done[static_cast<size_t>(i)] = 1;
+      },
+      nullptr);
   CHECK(done == std::vector<int>(6, 1));
   CancelToken cancel;
   std::atomic<int> begun{0};
-  run_together(emulated(), 0, 50, 4, [&](int64_t i) {
-    ++begun;
-    ask(c, static_cast<uint64_t>(i));
-    cancel.cancel();
-  }, &cancel);
+  run_together(
+      emulated(), 0, 50, 4,
+      [&](int64_t i) {
+        ++begun;
+        ask(c, static_cast<uint64_t>(i));
+        cancel.cancel();
+      },
+      &cancel);
   CHECK(begun <= 8);
 }

@@ -42,7 +42,8 @@ TEST_CASE("cuda emulation: sharded over three devices, every second layer and si
       const auto moved = reference.updated(s, update);
       std::vector<double> bound(moved.size());
       for (size_t i = 0; i < moved.size(); ++i)
-        bound[i] = 4 * (update.rate * bounds.gradient[i] + 16 * kUnit * (std::fabs(moved[i]) + std::fabs(s.particles[i]) + 2));
+        bound[i] =
+            4 * (update.rate * bounds.gradient[i] + 16 * kUnit * (std::fabs(moved[i]) + std::fabs(s.particles[i]) + 2));
       require_close(cuda.updated(s, update), moved, bound);
     }
   }

@@ -12,8 +12,8 @@ TEST_CASE("devices: names") {
   CHECK(cuda_device_set("cuda:0") == 1);
   CHECK(cuda_device_set("cuda:17") == uint64_t{1} << 17);
   CHECK(cuda_device_set("cuda:0,3,1") == 0b1011);
-  for (const char* name : {"", "cpu", "cuda:", "cuda:x", "cuda:-1", "cuda:64", "cuda:1234567890123", "cuda0", "CUDA", "cuda:1,",
-                           "cuda:,1", "cuda:1,1", "cuda:0 1"})
+  for (const char* name : {"", "cpu", "cuda:", "cuda:x", "cuda:-1", "cuda:64", "cuda:1234567890123", "cuda0", "CUDA",
+                           "cuda:1,", "cuda:,1", "cuda:1,1", "cuda:0 1"})
     CHECK(cuda_device_set(name) == 0);
 }
 

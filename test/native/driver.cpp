@@ -43,7 +43,7 @@ TEST_CASE("driver: a budget in seconds ends the run, and resuming adds the secon
   const RunRecord again = run(second, timed);
   CHECK(again.resumedFrom == first.done);
   CHECK(second.done == first.done);  // the budget is spent
-  CHECK(again.seconds >= 0.03);  // what the checkpoint tells, before anything is done
+  CHECK(again.seconds >= 0.03);      // what the checkpoint tells, before anything is done
 }
 
 TEST_CASE("driver: the target stops at the first trace point at or below it") {

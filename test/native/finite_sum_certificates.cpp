@@ -136,7 +136,8 @@ TEST_CASE("Katyusha: the weights of the snapshot sum to one, so that a constant 
   for (int64_t j = 0; j < 4; ++j) CHECK(s.w[j] == doctest::Approx(expected[j]).epsilon(1e-13));
 }
 
-TEST_CASE("Acc-SVRG far below its minibatch with a long step: the guard undoes the stages that rise, and it still arrives") {
+TEST_CASE(
+    "Acc-SVRG far below its minibatch with a long step: the guard undoes the stages that rise, and it still arrives") {
   const Data data = make_data(400, 6, LossKind::Logistic, 1, 0.8, 17);
   LinearFitRequest request = request_of(data, data.view(), "logistic", 1, false, 0, 1e-3, "acc-svrg");
   request.algorithmOptions = {{"minibatch", 1.0}, {"step", 50.0}};
@@ -176,7 +177,8 @@ TEST_CASE("constants of the methods: AMSVRG's minibatch rule, DASVRDA's sum, Kat
 
 TEST_CASE("bounds: gap >= P - P*, for every loss, with and without intercept, weights, L1 and L2") {
   uint64_t r = 12;
-  for (LossKind kind : {LossKind::Squared, LossKind::Logistic, LossKind::SmoothHinge, LossKind::Huber, LossKind::SquaredHinge, LossKind::Poisson})
+  for (LossKind kind : {LossKind::Squared, LossKind::Logistic, LossKind::SmoothHinge, LossKind::Huber,
+                        LossKind::SquaredHinge, LossKind::Poisson})
     for (const bool intercept : {false, true}) {
       const Data data = make_data(40, 4, kind, 1, 0, 3);
       const Loss loss{kind, 0.7};
@@ -232,30 +234,41 @@ TEST_CASE("bad data are refused by name before any work") {
   CHECK(message(negative).find("option 'l1' is -1") != std::string::npos);
   Data unsorted = data;
   std::swap(unsorted.columns[0], unsorted.columns[1]);
-  CHECK(message(request_of(unsorted, unsorted.sparse(), "logistic", 1, true, 0, 0.1, "svrg")).find("increasing columns") != std::string::npos);
+  CHECK(message(request_of(unsorted, unsorted.sparse(), "logistic", 1, true, 0, 0.1, "svrg"))
+            .find("increasing columns") != std::string::npos);
   unsorted.columns[0] = unsorted.columns[1];
-  CHECK(message(request_of(unsorted, unsorted.sparse(), "logistic", 1, true, 0, 0.1, "svrg")).find("without repetition") != std::string::npos);
+  CHECK(message(request_of(unsorted, unsorted.sparse(), "logistic", 1, true, 0, 0.1, "svrg"))
+            .find("without repetition") != std::string::npos);
   Data nan = data;
   nan.dense[5] = std::nan("");
-  CHECK(message(request_of(nan, nan.view(), "logistic", 1, true, 0, 0.1, "svrg")).find("row 1, column 1 is not finite") != std::string::npos);
+  CHECK(
+      message(request_of(nan, nan.view(), "logistic", 1, true, 0, 0.1, "svrg")).find("row 1, column 1 is not finite") !=
+      std::string::npos);
   LinearFitRequest l2 = good;
   l2.model = {{"l2", -0.5}};
   CHECK(message(l2).find("option 'l2' is -0.5") != std::string::npos);
   Data stored = data;
   stored.values[2] = INFINITY;
-  CHECK(message(request_of(stored, stored.sparse(), "logistic", 1, true, 0, 0.1, "svrg")).find("not finite") != std::string::npos);
+  CHECK(message(request_of(stored, stored.sparse(), "logistic", 1, true, 0, 0.1, "svrg")).find("not finite") !=
+        std::string::npos);
   Data outside = data;
   outside.columns[0] = 9;
-  CHECK(message(request_of(outside, outside.sparse(), "logistic", 1, true, 0, 0.1, "svrg")).find("column 9") != std::string::npos);
+  CHECK(message(request_of(outside, outside.sparse(), "logistic", 1, true, 0, 0.1, "svrg")).find("column 9") !=
+        std::string::npos);
   Data number = data;
   number.targets[7] = std::nan("");
-  CHECK(message(request_of(number, number.view(), "squared", 1, true, 0, 0.1, "svrg")).find("target of row 7") != std::string::npos);
-  CHECK(message(request_of(number, number.view(), "logistic", 1, true, 0, 0.1, "svrg")).find("target of row 7") != std::string::npos);
+  CHECK(message(request_of(number, number.view(), "squared", 1, true, 0, 0.1, "svrg")).find("target of row 7") !=
+        std::string::npos);
+  CHECK(message(request_of(number, number.view(), "logistic", 1, true, 0, 0.1, "svrg")).find("target of row 7") !=
+        std::string::npos);
   Data label = data;
   label.targets[3] = 2;
-  CHECK(message(request_of(label, label.view(), "logistic", 1, true, 0, 0.1, "svrg")).find("target of row 3 is 2") != std::string::npos);
-  CHECK(message(request_of(data, data.view(), "logistic", 1, true, 0, 0.1, "sdca")).find("unpenalised intercept") != std::string::npos);
-  CHECK(message(request_of(data, data.view(), "logistic", 1, true, 0, 0.1, "svgr")).find("Did you mean 'svrg'?") != std::string::npos);
+  CHECK(message(request_of(label, label.view(), "logistic", 1, true, 0, 0.1, "svrg")).find("target of row 3 is 2") !=
+        std::string::npos);
+  CHECK(message(request_of(data, data.view(), "logistic", 1, true, 0, 0.1, "sdca")).find("unpenalised intercept") !=
+        std::string::npos);
+  CHECK(message(request_of(data, data.view(), "logistic", 1, true, 0, 0.1, "svgr")).find("Did you mean 'svrg'?") !=
+        std::string::npos);
   // Zero rows, zero columns: nothing to refuse, and a solution.
   Data zero = data;
   for (int64_t j = 0; j < 4; ++j) zero.dense[4 + j] = 0;

@@ -32,7 +32,8 @@ struct Data {
 };
 
 /// Normal features of which a share `density` is kept, coordinate j scaled by (j+1)^-power; targets for the loss.
-inline Data make_data(int64_t n, int64_t d, LossKind loss, double density, double power, uint64_t seed, int classes = 1) {
+inline Data make_data(int64_t n, int64_t d, LossKind loss, double density, double power, uint64_t seed,
+                      int classes = 1) {
   Data data{n, d, std::vector<double>(static_cast<size_t>(n * d), 0.0), {}, {}, {0}, {0}, {}};
   const RandomField field{seed, Stream::Init};
   for (int64_t i = 0; i < n; ++i) {
@@ -64,7 +65,8 @@ inline Data make_data(int64_t n, int64_t d, LossKind loss, double density, doubl
 }
 
 /// P at w (k × p), from the definition.
-inline double objective(const Data& data, const Loss& loss, int k, bool intercept, double l1, double l2, const double* w, bool classes = false) {
+inline double objective(const Data& data, const Loss& loss, int k, bool intercept, double l1, double l2,
+                        const double* w, bool classes = false) {
   const int64_t p = data.d + (intercept ? 1 : 0);
   double sum = 0, penalty = 0;
   for (int64_t i = 0; i < data.n; ++i) {
@@ -72,7 +74,9 @@ inline double objective(const Data& data, const Loss& loss, int k, bool intercep
     for (int c = 0; c < k; ++c) {
       z[c] = intercept ? w[c * p + data.d] : 0;
       for (int64_t j = 0; j < data.d; ++j) z[c] += data.dense[i * data.d + j] * w[c * p + j];
-      y[c] = classes ? (data.targets[i] == c ? 1 : -1) : loss.kind == LossKind::Softmax ? data.targets[i] : data.targets[i * k + c];
+      y[c] = classes                          ? (data.targets[i] == c ? 1 : -1)
+             : loss.kind == LossKind::Softmax ? data.targets[i]
+                                              : data.targets[i * k + c];
     }
     sum += loss.value(z.data(), y.data(), k);
   }
@@ -117,13 +121,15 @@ inline double newton_optimum(const Data& data, const Loss& loss, bool intercept,
 }
 
 /// min P with λ1 > 0 by plain proximal gradient steps of length 1/L, many of them.
-inline double ista_optimum(const Data& data, const Loss& loss, bool intercept, double l1, double l2, int iterations, Eigen::VectorXd* at = nullptr) {
+inline double ista_optimum(const Data& data, const Loss& loss, bool intercept, double l1, double l2, int iterations,
+                           Eigen::VectorXd* at = nullptr) {
   const int64_t p = data.d + (intercept ? 1 : 0);
   Eigen::MatrixXd X = Eigen::MatrixXd::Ones(data.n, p);
   for (int64_t i = 0; i < data.n; ++i)
     for (int64_t j = 0; j < data.d; ++j) X(i, j) = data.dense[i * data.d + j];
   const double n = static_cast<double>(data.n);
-  const double L = loss.smoothness() * (X.transpose() * X).eval().selfadjointView<Eigen::Lower>().eigenvalues().maxCoeff() / n;
+  const double L =
+      loss.smoothness() * (X.transpose() * X).eval().selfadjointView<Eigen::Lower>().eigenvalues().maxCoeff() / n;
   Eigen::VectorXd w = Eigen::VectorXd::Zero(p);
   for (int iteration = 0; iteration < iterations; ++iteration) {
     const Eigen::VectorXd z = X * w;
@@ -139,13 +145,17 @@ inline double ista_optimum(const Data& data, const Loss& loss, bool intercept, d
   return objective(data, loss, 1, intercept, l1, l2, w.data());
 }
 
-inline LinearFitRequest request_of(const Data& data, const LinearData& view, const char* loss, int k, bool intercept, double l1, double l2,
-                                   const std::string& algorithm) {
+inline LinearFitRequest request_of(const Data& data, const LinearData& view, const char* loss, int k, bool intercept,
+                                   double l1, double l2, const std::string& algorithm) {
   LinearFitRequest request;
   request.data = view;
   request.targets = data.targets.data();
   request.targetCount = static_cast<int64_t>(data.targets.size());
-  request.model = {{"loss", std::string(loss)}, {"outputs", static_cast<double>(k)}, {"intercept", intercept}, {"l1", l1}, {"l2", l2}};
+  request.model = {{"loss", std::string(loss)},
+                   {"outputs", static_cast<double>(k)},
+                   {"intercept", intercept},
+                   {"l1", l1},
+                   {"l2", l2}};
   request.algorithm = algorithm;
   request.run = {{"tolerance", 0.0}, {"gap", 1e-8}, {"passes", 30000.0}, {"threads", 1.0}};
   return request;
@@ -161,8 +171,8 @@ struct Sum {
   ThreadPool pool;
   FiniteSum f;
   Sum(const Data& data, bool sparse, Loss loss, int k, bool intercept, Regularizer r, bool classes = false)
-      : pool(1),
-        f(sparse ? DataRows(data.sparse()) : DataRows(data.view()), LinearTargets{data.targets.data(), classes}, loss, k, intercept, r, &pool) {}
+      : pool(1), f(sparse ? DataRows(data.sparse()) : DataRows(data.view()),
+                   LinearTargets{data.targets.data(), classes}, loss, k, intercept, r, &pool) {}
 };
 
 }  // namespace finite_sum_test

@@ -17,7 +17,8 @@ TEST_CASE("linear kernels: every instruction set against plain loops, odd length
     const LinearKernels& kernels = *linear_kernels(cpu_isa_name(set));
     for (int64_t cols : {1, 3, 8, 17, 40, 101}) {
       const int64_t rows = 77, stride = cols + 3;
-      std::vector<double> x(static_cast<size_t>(rows * stride)), w(static_cast<size_t>(cols)), a(static_cast<size_t>(rows)), h(a);
+      std::vector<double> x(static_cast<size_t>(rows * stride)), w(static_cast<size_t>(cols)),
+          a(static_cast<size_t>(rows)), h(a);
       std::vector<float> xf(x.size());
       for (size_t i = 0; i < x.size(); ++i) x[i] = xf[i] = static_cast<float>(between(r, -1, 1));
       for (double& v : w) v = between(r, -1, 1);
@@ -38,9 +39,11 @@ TEST_CASE("linear kernels: every instruction set against plain loops, odd length
           dot += x[i * stride + j] * w[j];
           plain[j] += a[i] * x[i * stride + j];
         }
-        worst = std::max({worst, std::fabs(dot - z[i]), std::fabs(dot - zf[i]), std::fabs(dot - kernels.f64.dot(x.data() + i * stride, w.data(), cols))});
+        worst = std::max({worst, std::fabs(dot - z[i]), std::fabs(dot - zf[i]),
+                          std::fabs(dot - kernels.f64.dot(x.data() + i * stride, w.data(), cols))});
       }
-      for (int64_t j = 0; j < cols; ++j) worst = std::max({worst, std::fabs(plain[j] - g[j]), std::fabs(plain[j] - gf[j])});
+      for (int64_t j = 0; j < cols; ++j)
+        worst = std::max({worst, std::fabs(plain[j] - g[j]), std::fabs(plain[j] - gf[j])});
       for (int64_t p = 0; p < cols; ++p)
         for (int64_t q = p; q < cols; ++q) {
           double sum = 0;
@@ -56,7 +59,8 @@ TEST_CASE("linear kernels: every instruction set against plain loops, odd length
       for (double label : {-1.0, 1.0}) z.push_back(t), y.push_back(label);
     for (int i = 0; i < 301; ++i) z.push_back(between(r, -30, 30)), y.push_back(uniform(r) < 0.5 ? -1 : 1);
     std::vector<double> g(z.size()), h(z.size());
-    const LossSums sums = kernels.logistic(z.data(), y.data(), nullptr, static_cast<int64_t>(z.size()), g.data(), h.data());
+    const LossSums sums =
+        kernels.logistic(z.data(), y.data(), nullptr, static_cast<int64_t>(z.size()), g.data(), h.data());
     double value = 0, conjugate = 0, worst = 0;
     for (size_t i = 0; i < z.size(); ++i) {
       const double slope = loss.derivative(z[i], y[i]);
@@ -70,12 +74,17 @@ TEST_CASE("linear kernels: every instruction set against plain loops, odd length
   }
 }
 
-TEST_CASE("losses: Fenchel-Young holds with equality at the derivative, derivatives by differences, scalar prox solves its equation") {
+TEST_CASE(
+    "losses: Fenchel-Young holds with equality at the derivative, derivatives by differences, scalar prox solves its "
+    "equation") {
   uint64_t r = 5;
-  for (LossKind kind : {LossKind::Squared, LossKind::Logistic, LossKind::SmoothHinge, LossKind::Huber, LossKind::SquaredHinge, LossKind::Poisson})
+  for (LossKind kind : {LossKind::Squared, LossKind::Logistic, LossKind::SmoothHinge, LossKind::Huber,
+                        LossKind::SquaredHinge, LossKind::Poisson})
     for (int i = 0; i < 400; ++i) {
       const Loss loss{kind, between(r, 0.3, 2)};
-      const double y = kind == LossKind::Poisson ? std::floor(between(r, 0, 5)) : loss.classifies() ? (uniform(r) < 0.5 ? -1 : 1) : between(r, -2, 2);
+      const double y = kind == LossKind::Poisson ? std::floor(between(r, 0, 5))
+                       : loss.classifies()       ? (uniform(r) < 0.5 ? -1 : 1)
+                                                 : between(r, -2, 2);
       const double z = between(r, -3, 3), other = between(r, -3, 3), g = loss.derivative(z, y), e = 1e-6;
       CHECK(loss.value(&z, &y, 1) + loss.conjugate(&g, &y, 1) == doctest::Approx(g * z).epsilon(1e-9));
       CHECK(loss.value(&other, &y, 1) + loss.conjugate(&g, &y, 1) >= g * other - 1e-12);
@@ -88,9 +97,11 @@ TEST_CASE("losses: Fenchel-Young holds with equality at the derivative, derivati
   const Loss loss{LossKind::Logistic, 1};
   double worst = 0;
   for (int i = 0; i < 200000; ++i) {
-    const double y = uniform(r) < 0.5 ? -1 : 1, s = std::exp(between(r, -8, 9)), z = between(r, -1, 1) * std::exp(between(r, -3, 7));
+    const double y = uniform(r) < 0.5 ? -1 : 1, s = std::exp(between(r, -8, 9)),
+                 z = between(r, -1, 1) * std::exp(between(r, -3, 7));
     const double t = scalar_prox(loss, y, s, z, between(r, -1, 1) * std::exp(between(r, -3, 5)));
-    worst = std::max(worst, std::fabs(t + s * loss.derivative(t, y) - z) / ((1 + s / 4) * std::fabs(t) + s + std::fabs(z)));
+    worst =
+        std::max(worst, std::fabs(t + s * loss.derivative(t, y) - z) / ((1 + s / 4) * std::fabs(t) + s + std::fabs(z)));
   }
   CHECK(worst < 1e-14);
 }
@@ -114,7 +125,8 @@ TEST_CASE("lazy updates equal the step by step recursion to 1e-12 in thousands o
   uint64_t r = 3;
   double worst = 0;
   for (int i = 0; i < 20000; ++i) {
-    const double eta = std::exp(between(r, -5, 1)), l2 = uniform(r) < 0.3 ? 0 : std::exp(between(r, -8, 0)), l1 = uniform(r) < 0.3 ? 0 : between(r, 0, 0.5);
+    const double eta = std::exp(between(r, -5, 1)), l2 = uniform(r) < 0.3 ? 0 : std::exp(between(r, -8, 0)),
+                 l1 = uniform(r) < 0.3 ? 0 : between(r, 0, 0.5);
     const bool nonNegative = uniform(r) < 0.2;
     const double C = -eta * between(r, -1, 1), P = eta * l1, q = 1 / (1 + eta * l2);
     double w = between(r, nonNegative ? 0 : -2, 2);
@@ -134,11 +146,15 @@ TEST_CASE("lazy updates equal the step by step recursion to 1e-12 in thousands o
 
   worst = 0;
   for (int i = 0; i < 5000; ++i) {
-    const double eta = std::exp(between(r, -5, 1)), l2 = uniform(r) < 0.3 ? 0 : std::exp(between(r, -6, 0)), l1 = uniform(r) < 0.3 ? 0 : between(r, 0, 0.5);
+    const double eta = std::exp(between(r, -5, 1)), l2 = uniform(r) < 0.3 ? 0 : std::exp(between(r, -6, 0)),
+                 l1 = uniform(r) < 0.3 ? 0 : between(r, 0, 0.5);
     const bool nonNegative = uniform(r) < 0.2;
-    const int64_t m = 1 + static_cast<int64_t>(between(r, 0, 200)), from = static_cast<int64_t>(between(r, 0, static_cast<double>(m))), to = from + static_cast<int64_t>(uniform(r) * static_cast<double>(m - from + 1));
+    const int64_t m = 1 + static_cast<int64_t>(between(r, 0, 200)),
+                  from = static_cast<int64_t>(between(r, 0, static_cast<double>(m))),
+                  to = from + static_cast<int64_t>(uniform(r) * static_cast<double>(m - from + 1));
     const DasvrdaTables tables(eta, l2, m);
-    const double y = between(r, -2, 2), G = uniform(r) < 0.1 ? 0 : between(r, -1, 1), A = DasvrdaTables::s_of(from) * between(r, -1, 1);
+    const double y = between(r, -2, 2), G = uniform(r) < 0.1 ? 0 : between(r, -1, 1),
+                 A = DasvrdaTables::s_of(from) * between(r, -1, 1);
     double slow = 0, scale = 1e-300, a = A;
     for (int64_t k = from + 1; k <= to; ++k) {
       const double half = 0.5 * static_cast<double>(k), s = DasvrdaTables::s_of(k);
@@ -148,14 +164,16 @@ TEST_CASE("lazy updates equal the step by step recursion to 1e-12 in thousands o
       slow += half * z;
       scale += half * (std::fabs(y) + eta * (std::fabs(a) + l1 * s) / (1 + eta * s * l2));
     }
-    const double fast = dasvrda_skip(tables, y - eta * (A - G * DasvrdaTables::s_of(from)), eta * G, eta * l1, nonNegative, from, to);
+    const double fast =
+        dasvrda_skip(tables, y - eta * (A - G * DasvrdaTables::s_of(from)), eta * G, eta * l1, nonNegative, from, to);
     worst = std::max(worst, std::fabs(fast - slow) / scale);
   }
   CHECK(worst < 1e-12);
 
   worst = 0;
   for (int i = 0; i < 2000; ++i) {
-    const double eta = std::exp(between(r, -5, 0)), mu = std::exp(between(r, -8, 0)), root = std::sqrt(eta * mu), beta = (1 - root) / (1 + root), q = 1 / (1 + eta * mu);
+    const double eta = std::exp(between(r, -5, 0)), mu = std::exp(between(r, -8, 0)), root = std::sqrt(eta * mu),
+                 beta = (1 - root) / (1 + root), q = 1 / (1 + eta * mu);
     const double G = between(r, -1, 1);
     double x = between(r, -2, 2), y = between(r, -2, 2), largest = 1;
     const int64_t K = static_cast<int64_t>(between(r, 0, 300));
@@ -244,7 +262,8 @@ TEST_CASE("sampler: distinct rows, every row equally often; importance in propor
       for (int64_t row : rows) ++often[row];
     }
     for (int i = 0; i < 20; ++i) {
-      const double q = sampling == Sampling::Uniform ? 1.0 / 20 : sum.f.constants().rows[i] / (20 * sum.f.constants().mean);
+      const double q =
+          sampling == Sampling::Uniform ? 1.0 / 20 : sum.f.constants().rows[i] / (20 * sum.f.constants().mean);
       // Five standard errors of a binomial count.
       CHECK(std::fabs(often[i] / (draws * b) - q) < 5 * std::sqrt(q / (draws * b)));
     }

@@ -38,7 +38,8 @@ Data data_of(const Case& c) { return make_data(120, c.density < 1 ? 40 : 8, c.ki
 
 }  // namespace
 
-TEST_CASE("every method reaches a duality gap of 1e-8 on every problem, or refuses it with a reason; the gap is honest") {
+TEST_CASE(
+    "every method reaches a duality gap of 1e-8 on every problem, or refuses it with a reason; the gap is honest") {
   for (const Case& c : kCases) {
     const Data data = data_of(c);
     const LinearData view = c.density < 1 ? LinearData(data.sparse()) : LinearData(data.view());
@@ -52,7 +53,8 @@ TEST_CASE("every method reaches a duality gap of 1e-8 on every problem, or refus
       CAPTURE(c.name);
       CAPTURE(algorithm.name);
       try {
-        const LinearFitResult result = fit(request_of(data, view, c.loss, c.k, c.intercept, c.l1, c.l2, algorithm.name));
+        const LinearFitResult result =
+            fit(request_of(data, view, c.loss, c.k, c.intercept, c.l1, c.l2, algorithm.name));
         CHECK(result.stop == "gap");
         CHECK(result.gap <= 1e-8);
         CHECK(result.gap >= -1e-14);
@@ -73,12 +75,14 @@ TEST_CASE("every method reaches a duality gap of 1e-8 on every problem, or refus
         CHECK(std::string(error.what()).find("cannot solve this problem: ") != std::string::npos);
       }
     }
-    MESSAGE(c.name << ": " << linear_algorithms().size() - static_cast<size_t>(refused) << " methods, " << refused << " refusals");
+    MESSAGE(c.name << ": " << linear_algorithms().size() - static_cast<size_t>(refused) << " methods, " << refused
+                   << " refusals");
     CHECK(refused <= 12);
   }
 }
 
-TEST_CASE("sparse and dense data give the same iterates; one thread or three give the same bits; the data are untouched") {
+TEST_CASE(
+    "sparse and dense data give the same iterates; one thread or three give the same bits; the data are untouched") {
   for (const Case& c : {kCases[5], kCases[6]}) {
     const Data data = data_of(c), copy = data;
     for (const LinearAlgorithm& algorithm : linear_algorithms()) {
@@ -88,7 +92,8 @@ TEST_CASE("sparse and dense data give the same iterates; one thread or three giv
       LinearFitRequest dense = request;
       dense.data = data.view();
       LinearFitRequest narrow = request;
-      narrow.data = CsrView<double, int32_t>{data.values.data(), data.columns.data(), data.start32.data(), data.n, data.d};
+      narrow.data =
+          CsrView<double, int32_t>{data.values.data(), data.columns.data(), data.start32.data(), data.n, data.d};
       try {
         const LinearFitResult a = fit(request), b = fit(dense), e = fit(narrow);
         double worst = 0, largest = 0;
@@ -120,7 +125,8 @@ TEST_CASE("threads: large minibatches and many chunks, bit for bit") {
   for (const char* algorithm : {"svrg", "acc-svrg-appa", "dasvrda", "newton", "fista"}) {
     CAPTURE(algorithm);
     LinearFitRequest request = request_of(data, data.view(), "logistic", 1, true, 0, 1e-4, algorithm);
-    if (std::string(algorithm) == "svrg" || std::string(algorithm) == "dasvrda") request.algorithmOptions = {{"minibatch", 3000.0}};
+    if (std::string(algorithm) == "svrg" || std::string(algorithm) == "dasvrda")
+      request.algorithmOptions = {{"minibatch", 3000.0}};
     request.run = {{"steps", 2.0}, {"tolerance", 0.0}, {"threads", 1.0}};
     const LinearFitResult one = fit(request);
     request.run[2].second = 4.0;
@@ -154,7 +160,9 @@ TEST_CASE("a run resumed from a checkpoint is bit-identical to one that was neve
   ::unlink(file.c_str());
 }
 
-TEST_CASE("sample weights: integer weights equal repeated rows; warm starts cost less; float32 data solve the rounded problem") {
+TEST_CASE(
+    "sample weights: integer weights equal repeated rows; warm starts cost less; float32 data solve the rounded "
+    "problem") {
   const Data data = make_data(60, 5, LossKind::Logistic, 1, 0.3, 5);
   std::vector<double> weights(60, 1.0);
   Data repeated = data;
@@ -167,7 +175,8 @@ TEST_CASE("sample weights: integer weights equal repeated rows; warm starts cost
     }
   }
   const double best = newton_optimum(repeated, {LossKind::Logistic, 1}, true, 0.05);
-  for (const char* algorithm : {"svrg", "saga", "dasvrda", "katyusha", "fista", "newton", "coordinate-descent", "point-saga"}) {
+  for (const char* algorithm :
+       {"svrg", "saga", "dasvrda", "katyusha", "fista", "newton", "coordinate-descent", "point-saga"}) {
     CAPTURE(algorithm);
     LinearFitRequest request = request_of(data, data.view(), "logistic", 1, true, 0, 0.05, algorithm);
     request.sampleWeights = weights.data();
@@ -185,7 +194,8 @@ TEST_CASE("sample weights: integer weights equal repeated rows; warm starts cost
     }
   }
   std::vector<float> narrow(data.dense.begin(), data.dense.end());
-  LinearFitRequest single = request_of(data, MatrixView<const float>(narrow.data(), 60, 5), "logistic", 1, true, 0, 0.05, "newton");
+  LinearFitRequest single =
+      request_of(data, MatrixView<const float>(narrow.data(), 60, 5), "logistic", 1, true, 0, 0.05, "newton");
   single.run = {{"tolerance", 1e-12}};
   CHECK(fit(single).stop == "gap");
 }
@@ -244,7 +254,8 @@ TEST_CASE("non-negative weights and Poisson: certified against ISTA and Newton")
   for (const LinearAlgorithm& algorithm : linear_algorithms()) {
     CAPTURE(algorithm.name);
     try {
-      const LinearFitResult result = fit(request_of(counts, counts.view(), "poisson", 1, true, 0, 0.05, algorithm.name));
+      const LinearFitResult result =
+          fit(request_of(counts, counts.view(), "poisson", 1, true, 0, 0.05, algorithm.name));
       CHECK(result.gap <= 1e-8);
       CHECK(std::fabs(result.objective - best) < 1e-8);
       ++solved;

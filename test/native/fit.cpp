@@ -28,12 +28,14 @@ struct Data {
         x.push_back(field.normal(0, i, j));
         sum += x.back();
       }
-      y.push_back(loss == "softmax" ? (sum > 1 ? 2 : sum > -1 ? 1 : 0) : loss == "logistic" ? (sum > 0 ? 1 : -1) : std::tanh(sum));
+      y.push_back(loss == "softmax"    ? (sum > 1    ? 2
+                                          : sum > -1 ? 1
+                                                     : 0)
+                  : loss == "logistic" ? (sum > 0 ? 1 : -1)
+                                       : std::tanh(sum));
     }
   }
-  Table table() const {
-    return {MatrixView<const float>(x.data(), n, d), y.data(), static_cast<int64_t>(y.size())};
-  }
+  Table table() const { return {MatrixView<const float>(x.data(), n, d), y.data(), static_cast<int64_t>(y.size())}; }
   int64_t n, d;
   std::vector<float> x;
   std::vector<double> y;
@@ -94,8 +96,9 @@ void check_same(const FitResult& a, const FitResult& b) {
 }
 
 struct File {
-  File() : path(std::string(std::getenv("TMPDIR") ? std::getenv("TMPDIR") : "/tmp") + "/meanfield-fit-" +
-                std::to_string(::getpid()) + ".ckpt") {}
+  File()
+      : path(std::string(std::getenv("TMPDIR") ? std::getenv("TMPDIR") : "/tmp") + "/meanfield-fit-" +
+             std::to_string(::getpid()) + ".ckpt") {}
   ~File() { ::unlink(path.c_str()); }
   std::string path;
 };
@@ -164,8 +167,7 @@ TEST_CASE("fit: cancelled before its data have been looked at, a fit has no resu
   const Data data(40, 3, "softmax");
   CancelToken raised;
   raised.cancel();
-  for (const MeanFieldAlgorithm& algorithm : mean_field_algorithms())
-    try {
+  for (const MeanFieldAlgorithm& algorithm : mean_field_algorithms()) try {
       run(request(data, algorithm.name, suited(algorithm, "softmax")), raised);
       FAIL("a result came back");
     } catch (const Error& error) {
@@ -187,14 +189,16 @@ TEST_CASE("fit: a checkpoint is refused by other data, options, algorithm or see
   };
   CHECK(has(message([](FitRequest& r) { r.run[1].second = 6.0; }), "it has seed=5 where this run has seed=6"));
   CHECK(has(message([](FitRequest& r) { r.model[0].second = 38.0; }), "particles=37 where this run has particles=38"));
-  CHECK(has(message([](FitRequest& r) { r.algorithmOptions = {{"step", 0.5}}; }), "step=auto where this run has step=0.5"));
+  CHECK(has(message([](FitRequest& r) { r.algorithmOptions = {{"step", 0.5}}; }),
+            "step=auto where this run has step=0.5"));
   CHECK(has(message([](FitRequest& r) { r.algorithm = "dual-averaging"; }), "algorithm=langevin"));
   Data changed = data;
   changed.x[17] = std::nextafter(changed.x[17], 2.f);
   CHECK(has(message([&](FitRequest& r) { r.train = changed.table(); }), "training data=40 x 3 fingerprint"));
   changed = data;
   changed.y[0] = 2 - changed.y[0];
-  if (changed.y[0] != data.y[0]) CHECK(has(message([&](FitRequest& r) { r.train = changed.table(); }), "training data"));
+  if (changed.y[0] != data.y[0])
+    CHECK(has(message([&](FitRequest& r) { r.train = changed.table(); }), "training data"));
   CHECK(has(message([&](FitRequest& r) { r.hasValidation = true, r.validation = data.table(); }), "validation data="));
   CHECK(message([](FitRequest& r) { r.run[0].second = 20.0; }) == "accepted");  // a budget is not part of it
 }
@@ -214,15 +218,19 @@ TEST_CASE("fit: bad requests are refused beforehand, in a sentence that names th
   CHECK(has(option([](FitRequest& r) { r.algorithm = "langevine"; }), "Did you mean 'langevin'?"));
   CHECK(has(option([](FitRequest& r) { r.model.push_back({"particels", 4.0}); }), "Did you mean 'particles'?"));
   CHECK(has(option([](FitRequest& r) { r.run.push_back({"stepz", 4.0}); }), "run: unknown option 'stepz'"));
-  CHECK(has(option([](FitRequest& r) { r.algorithmOptions = {{"step", -1.0}}; }), "expected a finite number above 0, or 'auto'"));
+  CHECK(has(option([](FitRequest& r) { r.algorithmOptions = {{"step", -1.0}}; }),
+            "expected a finite number above 0, or 'auto'"));
   CHECK(has(option([](FitRequest& r) { r.model[3].second = 1.0; }), "softmax with outputs = 1"));
   CHECK(has(option([](FitRequest& r) { r.model.push_back({"ridge", 0.0}); }), "use a ridge above 0 or 'auto'"));
   CHECK(has(option([](FitRequest& r) { r.snapshots = {3, 1}; }), "increasing"));
-  CHECK(has(option([](FitRequest& r) { r.backend = "gpu"; }), "backend is 'gpu'; expected 'cpu', 'cuda', 'cuda:N', 'cuda:N,N' or 'reference'"));
+  CHECK(has(option([](FitRequest& r) { r.backend = "gpu"; }),
+            "backend is 'gpu'; expected 'cpu', 'cuda', 'cuda:N', 'cuda:N,N' or 'reference'"));
   CHECK(has(option([](FitRequest& r) { r.isa = "sse9"; }), "this machine runs '"));
   CHECK(has(badData([](FitRequest& r) { --r.train.targetCount; }), "hold 9 numbers; expected 10 for 10 rows"));
   CHECK(has(badData([](FitRequest& r) { r.train.features.rows = 0; }), "at least one row"));
-  CHECK(has(badData([&](FitRequest& r) { r.hasValidation = true, r.validation = data.table(), r.validation.features.cols = 2; }),
+  CHECK(has(badData([&](FitRequest& r) {
+              r.hasValidation = true, r.validation = data.table(), r.validation.features.cols = 2;
+            }),
             "validation features have 2 columns; the training features have 3"));
   CHECK(has(badData([&](FitRequest& r) { r.initial = data.x.data(), r.initialCount = 12; }), "expected 37 x 7"));
 }
@@ -231,7 +239,8 @@ TEST_CASE("fit: numbers that are not finite and targets outside the loss's domai
   const Data good(10, 3, "softmax");
   Data bad = good;
   bad.x[7] = std::nanf("");
-  CHECK(has(refusal(request(bad, "langevin"), ErrorCode::InvalidData, true), "training features: row 2, column 1 is nan"));
+  CHECK(has(refusal(request(bad, "langevin"), ErrorCode::InvalidData, true),
+            "training features: row 2, column 1 is nan"));
   bad = good;
   bad.y[4] = 3;
   CHECK(has(refusal(request(bad, "langevin"), ErrorCode::InvalidData, true), "target of row 4 is 3"));
@@ -246,7 +255,8 @@ TEST_CASE("fit: numbers that are not finite and targets outside the loss's domai
 TEST_CASE("fit: a step far too large is told as divergence with step number, step size and remedy") {
   const Data data(40, 3, "squared");
   for (const MeanFieldAlgorithm& algorithm : mean_field_algorithms()) {
-    if (algorithm.name == "two-timescale" || algorithm.name == "dual-coordinate-ascent") continue;  // bounded neurons only
+    if (algorithm.name == "two-timescale" || algorithm.name == "dual-coordinate-ascent")
+      continue;  // bounded neurons only
     FitRequest fit = request(data, algorithm.name, "squared");
     fit.model.push_back({"activation", std::string("relu")});
     fit.model.push_back({"secondLayer", std::string("fixed")});

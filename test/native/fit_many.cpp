@@ -30,7 +30,9 @@ struct Data {
   std::vector<double> y;
 };
 
-std::shared_ptr<MeanFieldFit> prepared(const FitRequest& request) { return prepare_mean_field(as_one_of_many(request)); }
+std::shared_ptr<MeanFieldFit> prepared(const FitRequest& request) {
+  return prepare_mean_field(as_one_of_many(request));
+}
 
 }  // namespace
 
@@ -48,8 +50,7 @@ TEST_CASE("fit_many: results are those of the fits one by one, whatever the thre
     std::vector<std::shared_ptr<MeanFieldFit>> fits;
     for (const FitRequest& request : requests) fits.push_back(prepared(request));
     std::vector<bool> told(fits.size(), false);
-    const std::vector<FitOutcome> outcomes =
-        fit_many(fits, threads, CancelToken{}, [&](size_t i) { told[i] = true; });
+    const std::vector<FitOutcome> outcomes = fit_many(fits, threads, CancelToken{}, [&](size_t i) { told[i] = true; });
     CHECK(told == std::vector<bool>(fits.size(), true));
     for (size_t i = 0; i < fits.size(); ++i) {
       REQUIRE(outcomes[i].result);
@@ -81,7 +82,8 @@ TEST_CASE("fit_many: cancelled before it begins, no fit begins") {
   const Data data(20);
   CancelToken cancel;
   cancel.cancel();
-  const auto outcomes = fit_many({prepared(data.request(1, "langevin")), prepared(data.request(2, "langevin"))}, 2, cancel);
+  const auto outcomes =
+      fit_many({prepared(data.request(1, "langevin")), prepared(data.request(2, "langevin"))}, 2, cancel);
   for (const FitOutcome& outcome : outcomes) {
     CHECK(!outcome.result);
     try {

@@ -22,8 +22,8 @@ struct Case {
   Loss loss;
   int outputs;
   std::string name() const {
-    return std::string(kLossNames[static_cast<int>(loss.kind)]) + " of width " + std::to_string(loss.width) + ", k = " +
-           std::to_string(outputs);
+    return std::string(kLossNames[static_cast<int>(loss.kind)]) + " of width " + std::to_string(loss.width) +
+           ", k = " + std::to_string(outputs);
   }
 };
 
@@ -44,9 +44,10 @@ struct Point {
     for (uint32_t j = 0; j < static_cast<uint32_t>(c.outputs); ++j) {
       z.push_back(2.5 * field.normal(0, index, j));
       const double t = field.normal(1, index, j);
-      y.push_back(c.loss.kind == LossKind::Softmax ? static_cast<double>(field.bits(2, index, j) % static_cast<uint32_t>(c.outputs))
-                  : c.loss.classifies()            ? (t > 0 ? 1 : -1)
-                                                   : t);
+      y.push_back(c.loss.kind == LossKind::Softmax
+                      ? static_cast<double>(field.bits(2, index, j) % static_cast<uint32_t>(c.outputs))
+                  : c.loss.classifies() ? (t > 0 ? 1 : -1)
+                                        : t);
     }
     y.resize(static_cast<size_t>(c.loss.target_width(c.outputs)));
   }
@@ -262,7 +263,8 @@ TEST_CASE("losses: targets outside the domain are refused with row, value and re
   CHECK(message(squared, {-1e300, 0, 1e300}).empty());
   CHECK(message(logistic, {1, -1, 1}).empty());
   CHECK(message(softmax, {0, 1, 2}).empty());
-  CHECK(message(squared, {1, std::nan("")}).find("target of row 1 is nan; expected a finite number") != std::string::npos);
+  CHECK(message(squared, {1, std::nan("")}).find("target of row 1 is nan; expected a finite number") !=
+        std::string::npos);
   CHECK(message(huber, {1, 2, 3, kInfinity}).find("row 1 is inf") != std::string::npos);
   CHECK(message(logistic, {1, 0}).find("row 1 is 0.000000; expected -1 or +1. Recode") != std::string::npos);
   CHECK(message(hinge, {2}).find("smooth-hinge loss: target of row 0") != std::string::npos);

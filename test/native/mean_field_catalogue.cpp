@@ -3,10 +3,10 @@
 // is tested by being in the catalogue.
 #include <doctest/doctest.h>
 
+#include <unistd.h>
 #include <cmath>
 #include <cstdio>
 #include <string>
-#include <unistd.h>
 
 #include "native/catalogue.h"
 #include "test/native/models.h"
@@ -46,8 +46,7 @@ FitResult fit(const FitRequest& request, const std::function<void(const double*)
 }
 
 struct File {
-  explicit File(const std::string& name)
-      : path("/tmp/meanfield-test-" + std::to_string(::getpid()) + "-" + name) {}
+  explicit File(const std::string& name) : path("/tmp/meanfield-test-" + std::to_string(::getpid()) + "-" + name) {}
   ~File() { std::remove(path.c_str()); }
   std::string path;
 };
@@ -235,7 +234,8 @@ TEST_CASE("annealing: the schedules, and a schedule that starts at the entropy i
 
 TEST_CASE("sphere: weights have length 1 after every step, the run descends, threads and resuming change no bit") {
   const Data data;
-  for (const char* name : {"langevin", "sgd-langevin", "svrg-langevin", "dual-averaging", "fictitious-play", "two-timescale"}) {
+  for (const char* name :
+       {"langevin", "sgd-langevin", "svrg-langevin", "dual-averaging", "fictitious-play", "two-timescale"}) {
     CAPTURE(name);
     FitRequest round = request(data, name, 40);
     round.model.push_back({"geometry", std::string("sphere")});
@@ -246,7 +246,8 @@ TEST_CASE("sphere: weights have length 1 after every step, the run descends, thr
     CHECK(result.objective < result.trace[3]);
     for (size_t r = 0; r < 70; ++r) {
       double square = 0;
-      for (size_t c = 0; c < 4; ++c) square += std::pow(result.particles[r * 5 + c], 2.0);  // three weights and the bias
+      for (size_t c = 0; c < 4; ++c)
+        square += std::pow(result.particles[r * 5 + c], 2.0);  // three weights and the bias
       CHECK(square == doctest::Approx(1).epsilon(1e-6));
     }
     const File file("sphere");

@@ -19,7 +19,8 @@
 
 using namespace meanfield;
 
-TEST_CASE("fictitious play with exact responses: (1−γ)^k bounds the distance to the optimum, the gap falls at every step") {
+TEST_CASE(
+    "fictitious play with exact responses: (1−γ)^k bounds the distance to the optimum, the gap falls at every step") {
   const int64_t M = 20000;
   for (double mixing : {0.5, 0.2, 0.1, 0.05}) {
     Setting setting(M, 2);
@@ -95,11 +96,13 @@ namespace {
 std::array<double, 3> stationary(double h, double friction, double ridge, double entropy) {
   const auto c = UnderdampedLangevin::coefficients(h, friction, entropy);
   const double k = 2 * ridge, A[2][2] = {{1 - c.phi1 * k, c.phi0}, {-c.phi0 * k, c.phi2}};
-  const double Q[3] = {c.ofPosition * c.ofPosition, c.ofPosition * c.across, c.across * c.across + c.ofVelocity * c.ofVelocity};
+  const double Q[3] = {c.ofPosition * c.ofPosition, c.ofPosition * c.across,
+                       c.across * c.across + c.ofVelocity * c.ofVelocity};
   double xx = 0, xv = 0, vv = 0;
   for (int i = 0; i < 20000; ++i) {
     const double nxx = A[0][0] * A[0][0] * xx + 2 * A[0][0] * A[0][1] * xv + A[0][1] * A[0][1] * vv + Q[0];
-    const double nxv = A[0][0] * A[1][0] * xx + (A[0][0] * A[1][1] + A[0][1] * A[1][0]) * xv + A[0][1] * A[1][1] * vv + Q[1];
+    const double nxv =
+        A[0][0] * A[1][0] * xx + (A[0][0] * A[1][1] + A[0][1] * A[1][0]) * xv + A[0][1] * A[1][1] * vv + Q[1];
     const double nvv = A[1][0] * A[1][0] * xx + 2 * A[1][0] * A[1][1] * xv + A[1][1] * A[1][1] * vv + Q[2];
     xx = nxx, xv = nxv, vv = nvv;
   }
@@ -124,8 +127,8 @@ TEST_CASE("underdamped: zero loss, stationary variances of the Lyapunov equation
   Neuron neuron;
   neuron.secondLayer = SecondLayer::Fixed;
   Network network(cpu_backend(), {M, 3, neuron, 1});
-  Problem problem(network, {network.add_matrix(MatrixView<const float>(zeros.data(), 1, 3)), 1, &y}, {LossKind::Squared, 1},
-                  ridge, entropy, entropy / (2 * ridge), 3);
+  Problem problem(network, {network.add_matrix(MatrixView<const float>(zeros.data(), 1, 3)), 1, &y},
+                  {LossKind::Squared, 1}, ridge, entropy, entropy / (2 * ridge), 3);
   problem.draw_initial(Stream::Init, 0);
   UnderdampedLangevin::Options options;
   options.friction = friction;
@@ -165,17 +168,21 @@ TEST_CASE("dual step: the maximizer of −ℓ*(g) + a(g − ḡ) − c(g − ḡ
   const double y = 1, current[3] = {0.2, -0.5, 0.3};
   std::vector<double> gradient(3);
   softmax.gradient(a.data(), &y, 3, gradient.data());
-  const std::vector<double> free = softmax_dual_step(softmax, a, current, 0, &y), short_ = softmax_dual_step(softmax, a, current, 9, &y);
+  const std::vector<double> free = softmax_dual_step(softmax, a, current, 0, &y),
+                            short_ = softmax_dual_step(softmax, a, current, 9, &y);
   const auto value = [&](const double* g, double c) {
     double linear = 0, length = 0;
-    for (int j = 0; j < 3; ++j) linear += a[static_cast<size_t>(j)] * (g[j] - current[j]), length += std::fabs(g[j] - current[j]);
+    for (int j = 0; j < 3; ++j)
+      linear += a[static_cast<size_t>(j)] * (g[j] - current[j]), length += std::fabs(g[j] - current[j]);
     return -softmax.conjugate(g, &y, 3) + linear - c / 2 * length * length;
   };
   for (size_t j = 0; j < 3; ++j) CHECK(free[j] == doctest::Approx(gradient[j]).epsilon(1e-6));
   CHECK(value(short_.data(), 9) > value(current, 9));
 }
 
-TEST_CASE("dual coordinate ascent with exact integrals: the dual rises at every step, at least 0.5 nats of the gap an epoch") {
+TEST_CASE(
+    "dual coordinate ascent with exact integrals: the dual rises at every step, at least 0.5 nats of the gap an "
+    "epoch") {
   Setting setting(1);
   const Quadrature& grid = setting.grid;
   const double least = grid.primal(grid.optimum()), c = 1 / (Setting::n * grid.entropy);
@@ -183,7 +190,8 @@ TEST_CASE("dual coordinate ascent with exact integrals: the dual rises at every 
   double dual = grid.dual(g), first = 0;
   const int epochs = 6;
   for (int t = 0; t < epochs * Setting::n; ++t) {
-    const size_t i = static_cast<size_t>(RandomField{3, Stream::Coordinate}.uniform(static_cast<uint64_t>(t), 0, 0) * Setting::n);
+    const size_t i =
+        static_cast<size_t>(RandomField{3, Stream::Coordinate}.uniform(static_cast<uint64_t>(t), 0, 0) * Setting::n);
     const Density p = grid.gibbs(g, grid.ridge);
     const double a = Quadrature::integral([&](int b) { return Quadrature::at(grid.h[i], b) * Quadrature::at(p, b); });
     const double change = dual_step({LossKind::Squared, 1}, a, g[i], c, grid.y[i]) - g[i];
@@ -217,7 +225,8 @@ TEST_CASE("dual coordinate ascent: the code reaches the optimal dual variables, 
     for (int t = 0; t < 40; ++t) DualCoordinateAscent::step(state, *setting.problem, options, 0.05);
     const std::vector<double> best = setting.grid.slopes(setting.grid.optimum());
     // Fixed point g_i = E_p h_i − y_i with E from M particles, |h| ≤ 1.
-    for (size_t i = 0; i < best.size(); ++i) CHECK(std::fabs(state.dual[i] - best[i]) < 5 / std::sqrt(static_cast<double>(M)));
+    for (size_t i = 0; i < best.size(); ++i)
+      CHECK(std::fabs(state.dual[i] - best[i]) < 5 / std::sqrt(static_cast<double>(M)));
     CHECK(setting.grid.primal(setting.grid.optimum()) - setting.grid.dual(state.dual) < 1e-3);
   }
 }
@@ -229,7 +238,8 @@ TEST_CASE("two-timescale: outputs are y − nλ̄u, the drift is the derivative 
   Neuron neuron;
   neuron.scale = 200;  // bounded: a = 200 tanh(r)
   Network network(reference_backend(), {M, d, neuron, 1});
-  Problem problem(network, {network.add_matrix({model.x.data(), n, d}), n, model.y.data()}, {LossKind::Squared, 1}, 0.02, 0.01, 1, 3);
+  Problem problem(network, {network.add_matrix({model.x.data(), n, d}), n, model.y.data()}, {LossKind::Squared, 1},
+                  0.02, 0.01, 1, 3);
   problem.another = [&](const NetworkShape& other) {
     auto made = network.alike(other);
     made->add_matrix({model.x.data(), n, d});
@@ -240,7 +250,8 @@ TEST_CASE("two-timescale: outputs are y − nλ̄u, the drift is the derivative 
   options.secondRidge = second;
   TwoTimescale::State state = TwoTimescale::init(problem, options);
   for (size_t i = 0; i < static_cast<size_t>(n); ++i)
-    CHECK(problem.outputs()[i] == doctest::Approx(model.y[i] - static_cast<double>(n) * second * state.u[i]).epsilon(1e-4));
+    CHECK(problem.outputs()[i] ==
+          doctest::Approx(model.y[i] - static_cast<double>(n) * second * state.u[i]).epsilon(1e-4));
   const double F = problem.evaluate_train().loss + TwoTimescale::penalty(state, problem, network);
   double second2 = 0, first2 = 0;
   const std::vector<float> particles = network.read_particles();
@@ -300,7 +311,8 @@ void check_against_quadrature(typename A::Options options, double eta, int steps
 
 }  // namespace
 
-TEST_CASE("all algorithms with 50,000 particles: primal, dual and gap within three standard errors of the exact optimum") {
+TEST_CASE(
+    "all algorithms with 50,000 particles: primal, dual and gap within three standard errors of the exact optimum") {
   check_against_quadrature<Langevin>({}, 0.08, 330);
   SgdLangevin::Options sgd;
   sgd.minibatch = 10;

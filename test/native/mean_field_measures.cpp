@@ -51,13 +51,15 @@ struct Equilibrium {
     std::vector<double> values(kPoints, 0.0);
     for (int i = 0; i < kPoints; ++i)
       for (int j = 0; j < kPoints; ++j)
-        values[static_cast<size_t>(i)] += sign * payoff(Game::Sigmoid, at(i), at(j)).value * density[static_cast<size_t>(j)] * kSpacing;
+        values[static_cast<size_t>(i)] +=
+            sign * payoff(Game::Sigmoid, at(i), at(j)).value * density[static_cast<size_t>(j)] * kSpacing;
     return values;
   }
   std::vector<double> respond(const std::vector<double>& values) const {
     std::vector<double> density;
     double sum = 0;
-    for (int i = 0; i < kPoints; ++i) density.push_back(std::exp(-values[static_cast<size_t>(i)] / entropy - at(i) * at(i) / 2));
+    for (int i = 0; i < kPoints; ++i)
+      density.push_back(std::exp(-values[static_cast<size_t>(i)] / entropy - at(i) * at(i) / 2));
     for (double value : density) sum += value * kSpacing;
     for (double& value : density) value /= sum;
     return density;
@@ -67,7 +69,8 @@ struct Equilibrium {
     for (double level : levels) {
       double below = 0;
       int i = 0;
-      while (i < kPoints - 1 && below + density[static_cast<size_t>(i)] * kSpacing < level) below += density[static_cast<size_t>(i++)] * kSpacing;
+      while (i < kPoints - 1 && below + density[static_cast<size_t>(i)] * kSpacing < level)
+        below += density[static_cast<size_t>(i++)] * kSpacing;
       points.push_back(at(i) + kSpacing * ((level - below) / (density[static_cast<size_t>(i)] * kSpacing) - 0.5));
     }
     return points;
@@ -78,7 +81,9 @@ struct Equilibrium {
 
 }  // namespace
 
-TEST_CASE("particle measure: the discrepancy is a squared norm, zero for the target, and one step moves along its derivative") {
+TEST_CASE(
+    "particle measure: the discrepancy is a squared norm, zero for the target, and one step moves along its "
+    "derivative") {
   ThreadPool pool(1);
   const int64_t M = 6, p = 2;
   const std::vector<double> target = uniforms(10, p, 1), start = uniforms(M, p, 2);
@@ -140,17 +145,23 @@ TEST_CASE("particle measure: the schedules of the temperature show in the noise 
     const double after = fit_measure(target, 1, {3}, options, run_of(t + 1), pool, nullptr).particles[0];
     return std::fabs(after - before) / std::sqrt(2 * tau);
   };
-  const auto xi = [](int64_t t) { return std::fabs(RandomField{0, Stream::Noise}.normal(static_cast<uint64_t>(t), 0, 0)); };
+  const auto xi = [](int64_t t) {
+    return std::fabs(RandomField{0, Stream::Noise}.normal(static_cast<uint64_t>(t), 0, 0));
+  };
   for (int64_t t : {0, 7, 150}) {
     const double s = static_cast<double>(t);
     CHECK(spread(Annealing::Constant, t) == doctest::Approx(xi(t)).epsilon(1e-6));
     CHECK(spread(Annealing::Harmonic, t) == doctest::Approx(xi(t) / std::sqrt(1 + s)).epsilon(1e-6));
-    CHECK(spread(Annealing::Logarithmic, t) == doctest::Approx(xi(t) / std::sqrt(std::log(std::exp(1.0) + s))).epsilon(1e-6));
-    CHECK(spread(Annealing::Geometric, t) == doctest::Approx(xi(t) * std::exp2(-std::floor(s / 100) / 2)).epsilon(1e-6));
+    CHECK(spread(Annealing::Logarithmic, t) ==
+          doctest::Approx(xi(t) / std::sqrt(std::log(std::exp(1.0) + s))).epsilon(1e-6));
+    CHECK(spread(Annealing::Geometric, t) ==
+          doctest::Approx(xi(t) * std::exp2(-std::floor(s / 100) / 2)).epsilon(1e-6));
   }
 }
 
-TEST_CASE("particle measure: the certificate of a converged run closes in every dimension, and bounds the gap from below elsewhere") {
+TEST_CASE(
+    "particle measure: the certificate of a converged run closes in every dimension, and bounds the gap from below "
+    "elsewhere") {
   ThreadPool pool(2);
   for (int64_t p : {1, 2, 3}) {
     const std::vector<double> target = uniforms(4, p, 7);
@@ -181,7 +192,9 @@ TEST_CASE("particle measure: the certificate of a converged run closes in every 
   CHECK(hot.dual == doctest::Approx(-100 * std::log(kTurn)).epsilon(0.02));
 }
 
-TEST_CASE("particle measure and minimax: threads change no bit, seeds do; bad input is refused; cancelling keeps whole steps") {
+TEST_CASE(
+    "particle measure and minimax: threads change no bit, seeds do; bad input is refused; cancelling keeps whole "
+    "steps") {
   ThreadPool one(1), three(3);
   const std::vector<double> target = uniforms(5, 2, 3);
   MeasureOptions options;
@@ -195,7 +208,8 @@ TEST_CASE("particle measure and minimax: threads change no bit, seeds do; bad in
   CHECK_THROWS_AS(fit_measure(target, 2, {1, 2}, options, run, one, nullptr), Error);
   MinimaxOptions game;
   game.particles = 50;
-  for (MinimaxMethod method : {MinimaxMethod::DescentAscent, MinimaxMethod::AveragedGradient, MinimaxMethod::BestResponse}) {
+  for (MinimaxMethod method :
+       {MinimaxMethod::DescentAscent, MinimaxMethod::AveragedGradient, MinimaxMethod::BestResponse}) {
     game.method = method;
     const std::vector<double> whole = play(game, run, {}, one, nullptr).x;
     CHECK(play(game, run, {}, three, nullptr).x == whole);
@@ -214,7 +228,9 @@ TEST_CASE("particle measure and minimax: threads change no bit, seeds do; bad in
   CHECK_THROWS_AS(MeasureOptions::table().parse("particle-measure", {{"step", 0.0}}), Error);
 }
 
-TEST_CASE("minimax: Wasserstein distance on the line; slopes of the games; the Nikaido-Isoda gap of two normals in closed form") {
+TEST_CASE(
+    "minimax: Wasserstein distance on the line; slopes of the games; the Nikaido-Isoda gap of two normals in closed "
+    "form") {
   CHECK(wasserstein({0, 1, 2}, {3, 2, 1}) == doctest::Approx(1));
   for (Game game : {Game::Sigmoid, Game::Gaussian, Game::Product})
     for (double x : {-1.0, 0.3, 2.0}) {
@@ -266,8 +282,10 @@ TEST_CASE("minimax: averaged gradient and best response end at the equilibrium, 
   double mean = 0, square = 0;
   const int samples = 40;
   std::vector<double> even;
-  for (int64_t i = 0; i < options.particles; ++i) even.push_back((static_cast<double>(i) + 0.5) / static_cast<double>(options.particles));
-  const std::vector<double> quantilesX = Equilibrium::quantiles(exact.x, even), quantilesY = Equilibrium::quantiles(exact.y, even);
+  for (int64_t i = 0; i < options.particles; ++i)
+    even.push_back((static_cast<double>(i) + 0.5) / static_cast<double>(options.particles));
+  const std::vector<double> quantilesX = Equilibrium::quantiles(exact.x, even),
+                            quantilesY = Equilibrium::quantiles(exact.y, even);
   for (int s = 0; s < samples; ++s) {
     std::vector<double> ux, uy;
     for (uint32_t i = 0; i < options.particles; ++i) {

@@ -93,7 +93,8 @@ TEST_CASE("auto particles: the number keeps the objective of a sample within the
   const std::vector<double> exact = setting.grid.outputs(Quadrature::normal(0, 1));
   for (int s = 0; s < repeats; ++s) {
     std::vector<float> particles;
-    for (uint32_t r = 0; r < M; ++r) particles.push_back(RandomField{static_cast<uint64_t>(s), Stream::Output}.normal(0, r, 0));
+    for (uint32_t r = 0; r < M; ++r)
+      particles.push_back(RandomField{static_cast<uint64_t>(s), Stream::Output}.normal(0, r, 0));
     setting.problem->write_particles(particles.data());
     double loss = 0, limit = 0;
     for (size_t i = 0; i < exact.size(); ++i) {

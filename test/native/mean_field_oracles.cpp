@@ -92,7 +92,9 @@ TEST_CASE("zero-loss Gaussian: stationary variance v*/(1 - eta ridge) in every c
   CHECK(std::fabs(network.second_moment() / p / expected - 1) < 5 * std::sqrt(2.0 / (M * p)));
 }
 
-TEST_CASE("dual averaging: inner loop at a fixed target is an AR(1) of variance lambda/(a(1 - eta a/2)), a = 2 ridge t/(t+2)") {
+TEST_CASE(
+    "dual averaging: inner loop at a fixed target is an AR(1) of variance lambda/(a(1 - eta a/2)), a = 2 ridge "
+    "t/(t+2)") {
   const double ridge = 0.5, entropy = 0.4, eta = 0.3;
   const int64_t M = 20000;
   Neuron neuron;
@@ -100,8 +102,8 @@ TEST_CASE("dual averaging: inner loop at a fixed target is an AR(1) of variance 
   Network network(reference_backend(), {M, 1, neuron, 1});
   const float zero = 0;
   const double y = 0;
-  Problem problem(network, {network.add_matrix(MatrixView<const float>(&zero, 1, 1)), 1, &y}, {LossKind::Squared, 1}, ridge,
-                  entropy, 1, 5);
+  Problem problem(network, {network.add_matrix(MatrixView<const float>(&zero, 1, 1)), 1, &y}, {LossKind::Squared, 1},
+                  ridge, entropy, 1, 5);
   problem.draw_initial(Stream::Init, 0);
   DualAveraging::Options options;
   options.innerSteps = 120;
@@ -127,7 +129,8 @@ TEST_CASE("dual averaging: weights of a frozen network are t/(t+2) times the los
   }
 }
 
-TEST_CASE("dual averaging: exact inner solves of the linear model obey e_{t+1} = ((t-1-1/ridge)/(t+1)) e_t, zero from K+2") {
+TEST_CASE(
+    "dual averaging: exact inner solves of the linear model obey e_{t+1} = ((t-1-1/ridge)/(t+1)) e_t, zero from K+2") {
   const double ridge = 0.2, target = 7, optimum = target / (1 + 2 * ridge);  // 1/ridge = 5 = K
   LinearModel model(1, target, ridge, 1e-12, optimum - 0.1);
   DualAveraging::Options options;

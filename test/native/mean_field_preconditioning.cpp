@@ -34,7 +34,9 @@ std::vector<float> stretched(int64_t n, int64_t d) {
   return x;
 }
 
-double at(const std::vector<float>& matrix, int64_t d, int64_t i, int64_t j) { return matrix[static_cast<size_t>(i * d + j)]; }
+double at(const std::vector<float>& matrix, int64_t d, int64_t i, int64_t j) {
+  return matrix[static_cast<size_t>(i * d + j)];
+}
 
 /// Σ_k a_ik b_kj
 double product(const std::vector<float>& a, const std::vector<float>& b, int64_t d, int64_t i, int64_t j) {
@@ -47,7 +49,8 @@ FitRequest request(const std::vector<float>& x, const std::vector<double>& y, in
                    const std::string& algorithm = "langevin", double steps = 20, double threads = 1) {
   FitRequest request;
   request.train = {{x.data(), static_cast<int64_t>(y.size()), d}, y.data(), static_cast<int64_t>(y.size())};
-  request.model = {{"particles", 200.0}, {"entropy", 1e-4}, {"ridge", 1e-3}, {"initialVariance", 1.0}, {"outputScale", 3.0}};
+  request.model = {
+      {"particles", 200.0}, {"entropy", 1e-4}, {"ridge", 1e-3}, {"initialVariance", 1.0}, {"outputScale", 3.0}};
   request.model.insert(request.model.end(), more.begin(), more.end());
   request.algorithm = algorithm;
   request.run = {{"steps", steps}, {"threads", threads}, {"seed", 3.0}, {"certificate", false}};
@@ -66,7 +69,8 @@ struct Hidden {
     const double deviation = spectrum.values[d - 1] / std::sqrt(static_cast<double>(n));
     for (int64_t i = 0; i < n; ++i) {
       double u = 0;
-      for (int64_t c = 0; c < d; ++c) u += spectrum.vectors[static_cast<size_t>((d - 1) * d + c)] * x[static_cast<size_t>(i * d + c)];
+      for (int64_t c = 0; c < d; ++c)
+        u += spectrum.vectors[static_cast<size_t>((d - 1) * d + c)] * x[static_cast<size_t>(i * d + c)];
       y.push_back(std::tanh(u / deviation));
     }
   }
@@ -96,7 +100,8 @@ TEST_CASE("preconditioner: trace d, square of its root, and the inverse of the r
   }
 }
 
-TEST_CASE("preconditioner: inputs mapped by the whitening have spectra within its floor, gradients stretch what they see") {
+TEST_CASE(
+    "preconditioner: inputs mapped by the whitening have spectra within its floor, gradients stretch what they see") {
   constexpr int64_t n = 500, d = 4;
   const std::vector<float> x = stretched(n, d);
   const CancelToken cancel;
@@ -112,7 +117,8 @@ TEST_CASE("preconditioner: inputs mapped by the whitening have spectra within it
   for (double s : before) mean += s * s / d;
   for (int64_t j = 0; j < d; ++j) {
     const double s = before[static_cast<size_t>(d - 1 - j)];
-    const double share = s * s / (s * s + 0.001 * mean), top = before[0] * before[0] / (before[0] * before[0] + 0.001 * mean);
+    const double share = s * s / (s * s + 0.001 * mean),
+                 top = before[0] * before[0] / (before[0] * before[0] + 0.001 * mean);
     CHECK(std::pow(after[static_cast<size_t>(d - 1 - j)] / after[0], 2) == doctest::Approx(share / top).epsilon(1e-3));
   }
   const Preconditioner seen = gradient_covariance(x, n, d, d);
@@ -130,8 +136,8 @@ TEST_CASE("preconditioned steps without a loss keep the prior: variance λ/(2λ'
   Network network(cpu_backend(), {M, d, neuron, 1});
   const std::vector<double> y(400, 0.0), none(400, 0.0);
   const double ridge = 0.3, entropy = 0.2, eta = 0.5;
-  Problem problem(network, {network.add_matrix({x.data(), 400, d}), 400, y.data()}, {LossKind::Squared, 1}, ridge, entropy,
-                  1, 5);
+  Problem problem(network, {network.add_matrix({x.data(), 400, d}), 400, y.data()}, {LossKind::Squared, 1}, ridge,
+                  entropy, 1, 5);
   problem.preconditioner = &map;
   problem.draw_initial(Stream::Init, 0);
   Update update;
@@ -180,7 +186,8 @@ TEST_CASE("preconditioned prior: a fit is w ← w − ηP∇E − 2ηλ'w + √(
   const Preconditioner map = gradient_covariance(gradient, 200, p, d);
   std::vector<float> theta = network.read_particles();
   map.map(theta.data(), 200, p, false);  // the prior is mapped, and the start with it
-  for (size_t i = 0; i < theta.size(); ++i) CHECK(result.snapshots[0].particles[i] == doctest::Approx(theta[i]).epsilon(1e-5));
+  for (size_t i = 0; i < theta.size(); ++i)
+    CHECK(result.snapshots[0].particles[i] == doctest::Approx(theta[i]).epsilon(1e-5));
   for (uint64_t step = 0; step < 6; ++step) {
     problem.write_particles(theta.data());
     problem.loss_weights(weights);
@@ -223,7 +230,8 @@ TEST_CASE("preconditioner: threads and resuming change no bit, by every algorith
       CAPTURE(algorithm);
       const FitResult whole = fit(request(data.x, data.y, Hidden::d, way, algorithm, 8));
       CHECK(fit(request(data.x, data.y, Hidden::d, way, algorithm, 8, 3)).particles == whole.particles);
-      FitRequest first = request(data.x, data.y, Hidden::d, way, algorithm, 5), second = request(data.x, data.y, Hidden::d, way, algorithm, 8);
+      FitRequest first = request(data.x, data.y, Hidden::d, way, algorithm, 5),
+                 second = request(data.x, data.y, Hidden::d, way, algorithm, 8);
       first.checkpoint = second.resume = path;
       fit(first);
       CHECK(fit(second).particles == whole.particles);

@@ -43,8 +43,9 @@ TEST_CASE("quadrature: the linear model's gap is λ[½(v/v* − 1 − log(v/v*))
                      std::pow((1 + 2 * ridge) * (m - optimum), 2) / (4 * ridge);
   CHECK(grid.primal(q) - grid.dual(grid.slopes(q)) == doctest::Approx(gap).epsilon(1e-9));
   const double g = m - target;
-  CHECK(grid.dual({g}) == doctest::Approx(-g * g / 2 - g * target - g * g / (4 * ridge) -
-                                          entropy / 2 * std::log(kPi * entropy / ridge)).epsilon(1e-9));
+  CHECK(grid.dual({g}) ==
+        doctest::Approx(-g * g / 2 - g * target - g * g / (4 * ridge) - entropy / 2 * std::log(kPi * entropy / ridge))
+            .epsilon(1e-9));
 }
 
 TEST_CASE("quadrature: L − D = λ KL(q‖p_q), and λ KL(q‖p_q) ≥ L − L* ≥ λ KL(q‖q*)") {
@@ -55,7 +56,8 @@ TEST_CASE("quadrature: L − D = λ KL(q‖p_q), and λ KL(q‖p_q) ≥ L − L*
   CHECK(grid.primal(best) - grid.dual(grid.slopes(best)) < 1e-12);  // strong duality at the fixed point
   for (const Density& q : {mixture(), Quadrature::normal(0, 1), Quadrature::normal(3, 0.2)}) {
     const double gap = grid.primal(q) - grid.dual(grid.slopes(q));
-    CHECK(gap == doctest::Approx(grid.entropy * grid.divergence(q, grid.gibbs(grid.slopes(q), grid.ridge))).epsilon(1e-9));
+    CHECK(gap ==
+          doctest::Approx(grid.entropy * grid.divergence(q, grid.gibbs(grid.slopes(q), grid.ridge))).epsilon(1e-9));
     CHECK(gap >= grid.primal(q) - least);
     CHECK(grid.primal(q) - least >= grid.entropy * grid.divergence(q, best));
   }
@@ -79,16 +81,22 @@ TEST_CASE("certificate: primal, dual and gap of a swarm drawn from a density are
     // First-order errors of drawing M particles, by the influence of one particle: on the primal
     // (1/n) Σ g_i h_i(θ) + λ'θ², on the dual Σ_i ∂D/∂g_i h_i(θ) with ∂D/∂g_i = (E_p h_i − z_i)/n.
     const std::vector<double> g = grid.slopes(q), z = grid.outputs(q), zGibbs = grid.outputs(grid.gibbs(g, grid.ridge));
-    const double ofPrimal = deviation(q, [&](int a) {
-      double sum = grid.ridge * Quadrature::theta(a) * Quadrature::theta(a);
-      for (size_t i = 0; i < g.size(); ++i) sum += g[i] * Quadrature::at(grid.h[i], a) / Setting::n;
-      return sum;
-    }) / std::sqrt(static_cast<double>(M));
-    const double ofDual = deviation(q, [&](int a) {
-      double sum = 0;
-      for (size_t i = 0; i < g.size(); ++i) sum += (zGibbs[i] - z[i]) * Quadrature::at(grid.h[i], a) / Setting::n;
-      return sum;
-    }) / std::sqrt(static_cast<double>(M));
+    const double ofPrimal = deviation(q,
+                                      [&](int a) {
+                                        double sum = grid.ridge * Quadrature::theta(a) * Quadrature::theta(a);
+                                        for (size_t i = 0; i < g.size(); ++i)
+                                          sum += g[i] * Quadrature::at(grid.h[i], a) / Setting::n;
+                                        return sum;
+                                      }) /
+                            std::sqrt(static_cast<double>(M));
+    const double ofDual = deviation(q,
+                                    [&](int a) {
+                                      double sum = 0;
+                                      for (size_t i = 0; i < g.size(); ++i)
+                                        sum += (zGibbs[i] - z[i]) * Quadrature::at(grid.h[i], a) / Setting::n;
+                                      return sum;
+                                    }) /
+                          std::sqrt(static_cast<double>(M));
     const double error = certificate.standardError;
     CHECK(error < 0.01);
     CHECK(std::fabs(certificate.primal - primal) < 5 * (ofPrimal + error) + certificate.biasBound);
@@ -120,7 +128,8 @@ TEST_CASE("noisy gradient descent reaches the optimal density: outputs, second m
     error[which] = sum;
     // |h| ≤ 1: the variance of an output is at most 1/M; the bias of the step is O(η), its square measured at 3e-6.
     CHECK(sum < 1.0 / static_cast<double>(sizes[which]) + 1e-5);
-    const double moment = Quadrature::integral([&](int g) { return std::pow(Quadrature::theta(g), 2) * Quadrature::at(best, g); });
+    const double moment =
+        Quadrature::integral([&](int g) { return std::pow(Quadrature::theta(g), 2) * Quadrature::at(best, g); });
     if (which == 1) CHECK(setting.network->second_moment() == doctest::Approx(moment).epsilon(0.05));
   }
   CHECK(error[0] > 10 * error[1]);

@@ -57,7 +57,8 @@ TEST_CASE("minibatches: distinct rows in order, the same for the same step, ever
 
 TEST_CASE("sgd-langevin with B = n and svrg-langevin with m = 1 are langevin, bit for bit") {
   for (const Backend* backend : {reference_backend(), cpu_backend()}) {
-    TanhModel a(37, 50, 3, 0.01, 0.01, 2, backend), b(37, 50, 3, 0.01, 0.01, 2, backend), c(37, 50, 3, 0.01, 0.01, 2, backend);
+    TanhModel a(37, 50, 3, 0.01, 0.01, 2, backend), b(37, 50, 3, 0.01, 0.01, 2, backend),
+        c(37, 50, 3, 0.01, 0.01, 2, backend);
     SgdLangevin::Options whole;
     whole.minibatch = 50;
     SvrgLangevin::Options every;
@@ -80,7 +81,8 @@ TEST_CASE("svrg-langevin: on the linear model the control variate is exact, the 
   CHECK(distance(full, run<SvrgLangevin>(b.problem, options, 0.1, 100)) < 2e-4);
 }
 
-TEST_CASE("svrg-langevin: the first step after an anchor is the full gradient, and its error vanishes with the distance") {
+TEST_CASE(
+    "svrg-langevin: the first step after an anchor is the full gradient, and its error vanishes with the distance") {
   const int64_t M = 20, n = 40;
   double errors[2];
   const double distances[2] = {0.2, 0.02};
@@ -95,7 +97,8 @@ TEST_CASE("svrg-langevin: the first step after an anchor is the full gradient, a
       SvrgLangevin::step(state, model.problem, options, 1e-9);  // the anchor, hardly moved
       std::vector<float> moved = state.anchor;
       for (size_t i = 0; i < moved.size(); ++i)
-        moved[i] += static_cast<float>(distances[d] * RandomField{seed, Stream::Output}.normal(0, static_cast<uint32_t>(i), 0));
+        moved[i] +=
+            static_cast<float>(distances[d] * RandomField{seed, Stream::Output}.normal(0, static_cast<uint32_t>(i), 0));
       model.problem.write_particles(moved.data());
       std::vector<double> weights;
       model.problem.loss_weights(weights);
@@ -116,7 +119,8 @@ TEST_CASE("svrg-langevin: the first step after an anchor is the full gradient, a
   CHECK(errors[0] / errors[1] < 200);
 }
 
-TEST_CASE("sgd-langevin: the predicted floor eta Var(y) c_B/((1+2 ridge)(2 − eta(1+2 ridge))), whatever the particles") {
+TEST_CASE(
+    "sgd-langevin: the predicted floor eta Var(y) c_B/((1+2 ridge)(2 − eta(1+2 ridge))), whatever the particles") {
   std::vector<double> targets;
   for (int i = 0; i < 12; ++i) targets.push_back(60 + 7 * std::sin(3.0 * i));
   double mean = 0, variance = 0;
@@ -141,7 +145,8 @@ TEST_CASE("sgd-langevin: the predicted floor eta Var(y) c_B/((1+2 ridge)(2 − e
   }
 }
 
-TEST_CASE("dual averaging by minibatches: the weights are those of the sum written out, and rows not drawn cost nothing") {
+TEST_CASE(
+    "dual averaging by minibatches: the weights are those of the sum written out, and rows not drawn cost nothing") {
   const std::vector<double> y = {8, 9, 11, 10, 12, 7};
   const int64_t n = static_cast<int64_t>(y.size());
   LinearModel model(3, y, 0.2, 0.1, 4, 5);
@@ -180,7 +185,8 @@ TEST_CASE("dual averaging by minibatches: all rows are the finite-sum form, bit 
   CHECK(one.network.read_particles() == other.network.read_particles());
 }
 
-TEST_CASE("dual averaging by minibatches of one: the error of the linear model has the variance of its recursion, like 1/t") {
+TEST_CASE(
+    "dual averaging by minibatches of one: the error of the linear model has the variance of its recursion, like 1/t") {
   // e_{t+1} = ((t − 1 − 2a) e_t + 2a ε_t)/(t + 1) with exact inner loops, a = 1/(2λ'), ε the noise of one row's target.
   const double ridge = 1, a = 1 / (2 * ridge), optimum = 10 / (1 + 2 * ridge);
   constexpr int kRuns = 400, kSteps = 40;

@@ -22,8 +22,8 @@ constexpr int64_t kRows = 7, kFeatures = 2;
 struct Small {
   Small(Loss loss, const Neuron& neuron, int64_t particles, const Backend* backend, uint64_t seed = 1)
       : x(features()), y(targets(loss, neuron.outputs)), network(backend, {particles, kFeatures + 1, neuron, 1}),
-        problem(network, {network.add_matrix(MatrixView<const float>(x.data(), kRows, kFeatures)), kRows, y.data()}, loss,
-                0.05, 0.02, 0.5, seed) {
+        problem(network, {network.add_matrix(MatrixView<const float>(x.data(), kRows, kFeatures)), kRows, y.data()},
+                loss, 0.05, 0.02, 0.5, seed) {
     const RandomField field{2, Stream::Init};
     const int64_t p = network.shape().parameters();
     for (int64_t r = 0; r < particles; ++r)
@@ -71,7 +71,8 @@ std::string name_of(const Loss& loss, const Neuron& neuron) {
 
 TEST_CASE("drift: (1/n) Σ ℓ_z ∇h + 2 ridge θ is M times the derivative of the objective, for every loss and neuron") {
   const float h = 0x1p-9f;
-  for (LossKind kind : {LossKind::Squared, LossKind::Logistic, LossKind::SmoothHinge, LossKind::Huber, LossKind::Softmax})
+  for (LossKind kind :
+       {LossKind::Squared, LossKind::Logistic, LossKind::SmoothHinge, LossKind::Huber, LossKind::Softmax})
     for (int outputs : {1, 3})
       for (const Neuron& neuron : some_neurons(outputs)) {
         const Loss loss{kind, 0.7};
@@ -145,7 +146,8 @@ TEST_CASE("particles are exchangeable: permuted particles have permuted drifts, 
     }
 }
 
-TEST_CASE("zero-loss Gaussian: ‖θ‖² over the stationary variance follows the chi-square law with p degrees of freedom") {
+TEST_CASE(
+    "zero-loss Gaussian: ‖θ‖² over the stationary variance follows the chi-square law with p degrees of freedom") {
   // p = 6: F(x) = 1 − e^{−x/2} (1 + x/2 + x²/8). Kolmogorov's sup |F_n − F| √n exceeds 2.2 with probability 1.3e-4.
   const double ridge = 0.5, entropy = 0.4, eta = 0.3;
   const int64_t M = 4000, p = 6;
@@ -188,9 +190,11 @@ TEST_CASE("zero-loss Gaussian: ‖θ‖² over the stationary variance follows t
   }
 }
 
-TEST_CASE("dual averaging far out, with one inner step and its weights those of the present, is noisy gradient descent") {
+TEST_CASE(
+    "dual averaging far out, with one inner step and its weights those of the present, is noisy gradient descent") {
   const Neuron neuron{Activation::Tanh, SecondLayer::Bounded, Signs::Same, 1, 2};
-  Small a({LossKind::Squared, 1}, neuron, 12, reference_backend(), 4), b({LossKind::Squared, 1}, neuron, 12, reference_backend(), 4);
+  Small a({LossKind::Squared, 1}, neuron, 12, reference_backend(), 4),
+      b({LossKind::Squared, 1}, neuron, 12, reference_backend(), 4);
   Langevin::State plain = Langevin::init(a.problem, {});
   DualAveraging::Options options;
   options.innerSteps = 1;

@@ -12,9 +12,7 @@ namespace meanfield {
 struct LinearModel {
   LinearModel(int64_t particles, std::vector<double> targets, double ridge, double entropy, double start,
               uint64_t seed = 1, const Backend* backend = reference_backend())
-      : ones(targets.size(), 1.f),
-        network(backend, shape(particles)),
-        y(std::move(targets)),
+      : ones(targets.size(), 1.f), network(backend, shape(particles)), y(std::move(targets)),
         problem(network, {network.add_matrix(inputs()), static_cast<int64_t>(y.size()), y.data()},
                 {LossKind::Squared, 1}, ridge, entropy, entropy / (2 * ridge), seed) {
     problem.another = [this](const NetworkShape& other) {
@@ -56,12 +54,10 @@ struct LinearModel {
 struct TanhModel {
   TanhModel(int64_t particles, int64_t rows, int64_t features, double ridge, double entropy, uint64_t seed = 1,
             const Backend* backend = reference_backend(), int threads = 1)
-      : x(static_cast<size_t>(rows * features)),
-        y(static_cast<size_t>(rows)),
-        features(features),
+      : x(static_cast<size_t>(rows * features)), y(static_cast<size_t>(rows)), features(features),
         network(backend, shape(particles, features, threads)),
-        problem(network, {network.add_matrix(fill(rows, seed)), rows, y.data()}, {LossKind::Squared, 1}, ridge, entropy, 1,
-                seed) {
+        problem(network, {network.add_matrix(fill(rows, seed)), rows, y.data()}, {LossKind::Squared, 1}, ridge, entropy,
+                1, seed) {
     problem.another = [this, rows](const NetworkShape& other) {
       std::unique_ptr<Network> made = network.alike(other);
       made->add_matrix({x.data(), rows, this->features});

@@ -30,8 +30,8 @@ std::vector<Neuron> all_neurons() {
 
 std::string name_of(const Neuron& neuron) {
   return std::string(kActivationNames[static_cast<int>(neuron.activation)]) + " " +
-         kSecondLayerNames[static_cast<int>(neuron.secondLayer)] + " " +
-         kSignsNames[static_cast<int>(neuron.signs)] + ", k = " + std::to_string(neuron.outputs);
+         kSecondLayerNames[static_cast<int>(neuron.secondLayer)] + " " + kSignsNames[static_cast<int>(neuron.signs)] +
+         ", k = " + std::to_string(neuron.outputs);
 }
 
 /// Multiples of 2^-12, so that adding the 2^-9 of a difference quotient is exact in float32.
@@ -69,8 +69,9 @@ TEST_CASE("neurons: sup|σ|, sup|σ'| and sup|σ''| are upper bounds, and attain
       value = std::max(value, std::fabs(activation_value(activation, s)));
       slope = std::max(slope, std::fabs(activation_derivative(activation, s)));
       if (activation != Activation::Relu)
-        curvature = std::max(curvature, std::fabs(activation_derivative(activation, s + h) -
-                                                  activation_derivative(activation, s - h)) / (2 * h));
+        curvature = std::max(
+            curvature,
+            std::fabs(activation_derivative(activation, s + h) - activation_derivative(activation, s - h)) / (2 * h));
     }
     CHECK(value <= bounds.value);
     CHECK(slope <= bounds.slope * (1 + 1e-9));
@@ -123,7 +124,8 @@ TEST_CASE("neurons: outputs are bounded by R where the activation is bounded by 
     std::vector<double> h(static_cast<size_t>(neuron.outputs));
     for (uint32_t r = 0; r < 50; ++r) {
       std::vector<float> theta, x;
-      for (uint32_t c = 0; c < kInputs + static_cast<uint32_t>(neuron.tail()); ++c) theta.push_back(20 * field.normal(0, r, c));
+      for (uint32_t c = 0; c < kInputs + static_cast<uint32_t>(neuron.tail()); ++c)
+        theta.push_back(20 * field.normal(0, r, c));
       for (uint32_t c = 0; c < kInputs; ++c) x.push_back(field.normal(1, r, c));
       neuron.value(r, theta.data(), x.data(), kInputs, h.data());
       for (double value : h) CHECK(std::fabs(value) <= neuron.scale * (1 + 1e-12));

@@ -82,7 +82,8 @@ TEST_CASE("options: every bad value is refused with owner, name, what was seen a
   CHECK(refusal({{"open", kInfinity}}) == "sample: option 'open' is inf; expected a finite number above 0.");
   CHECK(refusal({{"open", kAuto}}) == "sample: option 'open' is auto; expected a finite number above 0.");
   CHECK(refusal({{"open", true}}) == "sample: option 'open' is true; expected a finite number above 0.");
-  CHECK(refusal({{"closed", 1.5}}) == "sample: option 'closed' is 1.5; expected a finite number of at least 0 and at most 1.");
+  CHECK(refusal({{"closed", 1.5}}) ==
+        "sample: option 'closed' is 1.5; expected a finite number of at least 0 and at most 1.");
   CHECK(refusal({{"closed", -1e-300}}).find("of at least 0") != std::string::npos);
   CHECK(refusal({{"perhaps", kNan}}) == "sample: option 'perhaps' is nan; expected a finite number, or 'auto'.");
   CHECK(refusal({{"count", 0.0}}) == "sample: option 'count' is 0; expected a whole number of at least 1.");
@@ -103,14 +104,16 @@ TEST_CASE("options: an unknown name is answered with the nearest one, or with al
   CHECK(refusal({{"opne", 1.0}}) == "sample: unknown option 'opne'. Did you mean 'open'?");
   CHECK(refusal({{"maybe-count", 1.0}}) == "sample: unknown option 'maybe-count'. Did you mean 'maybeCount'?");
   CHECK(refusal({{"Colour", std::string("red")}}) == "sample: unknown option 'Colour'. Did you mean 'colour'?");
-  CHECK(refusal({{"temperature", 1.0}}) == "sample: unknown option 'temperature'. Known: 'open', 'closed', 'perhaps', "
-                                           "'count', 'maybeCount', 'flag', 'colour'.");
+  CHECK(refusal({{"temperature", 1.0}}) ==
+        "sample: unknown option 'temperature'. Known: 'open', 'closed', 'perhaps', "
+        "'count', 'maybeCount', 'flag', 'colour'.");
   CHECK(nearest_name("", {"abcdef"}).empty());
   CHECK(nearest_name("steps", {"step", "steps"}) == "steps");
 }
 
 TEST_CASE("options: numbers print with the fewest digits that read back as the same number") {
-  for (double value : {0.1, 1.0 / 3, 1e-5, 1e22, -0.0, 123456789.0, 5e-324, 1.7976931348623157e308, 0.30000000000000004}) {
+  for (double value :
+       {0.1, 1.0 / 3, 1e-5, 1e22, -0.0, 123456789.0, 5e-324, 1.7976931348623157e308, 0.30000000000000004}) {
     const std::string text = format_option(value);
     CHECK(std::strtod(text.c_str(), nullptr) == value);
   }
@@ -122,7 +125,8 @@ TEST_CASE("options: numbers print with the fewest digits that read back as the s
 
 TEST_CASE("options: the canonical text tells any two sets of options apart, and parses back to the same") {
   const Sample sample = Sample::table().parse("sample", {{"open", 0.1}, {"maybeCount", kAuto}});
-  CHECK(Sample::table().canonical(sample) == "open=0.1;closed=0.5;perhaps=auto;count=3;maybeCount=auto;flag=true;colour=green;");
+  CHECK(Sample::table().canonical(sample) ==
+        "open=0.1;closed=0.5;perhaps=auto;count=3;maybeCount=auto;flag=true;colour=green;");
   Sample other = sample;
   other.open = std::nextafter(0.1, 1);
   CHECK(Sample::table().canonical(other) != Sample::table().canonical(sample));

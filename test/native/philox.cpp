@@ -141,8 +141,8 @@ TEST_CASE("random field: neighbours are uncorrelated, and so are their squares")
   for (const auto& there : neighbours) {
     CHECK(std::fabs(correlation(here, there)) < 5 / std::sqrt(static_cast<double>(kDraws)));
     const auto square = [](double x) { return (x * x - 1) / std::sqrt(2.0); };
-    CHECK(std::fabs(correlation([&](uint32_t i) { return square(here(i)); },
-                                [&](uint32_t i) { return square(there(i)); })) <
+    CHECK(std::fabs(
+              correlation([&](uint32_t i) { return square(here(i)); }, [&](uint32_t i) { return square(there(i)); })) <
           5 / std::sqrt(static_cast<double>(kDraws)));
   }
 }

@@ -19,9 +19,9 @@ struct PointCase {
 };
 
 inline std::vector<PointCase> all_point_cases() {
-  return {{1, 1, 1, 1, false, 1},    {5, 3, 2, 3, true, 0.3},    {5, 2, 3, 9, false, 2},    {130, 67, 7, 10, true, 0.5},
-          {64, 64, 32, 1, true, 4},  {333, 65, 33, 16, true, 9}, {200, 10, 70, 5, false, 12}, {2500, 70, 4, 10, true, 0.1},
-          {1025, 5, 131, 10, true, 40}};
+  return {{1, 1, 1, 1, false, 1},      {5, 3, 2, 3, true, 0.3},      {5, 2, 3, 9, false, 2},
+          {130, 67, 7, 10, true, 0.5}, {64, 64, 32, 1, true, 4},     {333, 65, 33, 16, true, 9},
+          {200, 10, 70, 5, false, 12}, {2500, 70, 4, 10, true, 0.1}, {1025, 5, 131, 10, true, 40}};
 }
 
 struct PointSetting {

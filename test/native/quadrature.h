@@ -124,8 +124,9 @@ struct Setting {
     Neuron neuron;
     neuron.secondLayer = SecondLayer::Fixed;
     network = std::make_unique<Network>(cpu_backend(), NetworkShape{M, 1, neuron, 1});
-    problem = std::make_unique<Problem>(*network, Targets{network->add_matrix(MatrixView<const float>(x.data(), n, 1)), n, y.data()},
-                                        Loss{LossKind::Squared, 1}, ridge, entropy, entropy / (2 * ridge), seed);
+    problem = std::make_unique<Problem>(
+        *network, Targets{network->add_matrix(MatrixView<const float>(x.data(), n, 1)), n, y.data()},
+        Loss{LossKind::Squared, 1}, ridge, entropy, entropy / (2 * ridge), seed);
     problem->another = [this](const NetworkShape& other) {
       std::unique_ptr<Network> made = network->alike(other);
       made->add_matrix(MatrixView<const float>(x.data(), n, 1));

@@ -116,13 +116,14 @@ TEST_CASE("thread pool: a loop inside a task runs on the worker that asked for i
     CHECK_FALSE(moved);
 
     CHECK_THROWS_WITH_AS(
-        pool.run(8, [&](int64_t, int) { pool.run(8, [](int64_t, int) { throw std::runtime_error("inner"); }); }), "inner",
-        std::runtime_error);
+        pool.run(8, [&](int64_t, int) { pool.run(8, [](int64_t, int) { throw std::runtime_error("inner"); }); }),
+        "inner", std::runtime_error);
     CancelToken cancel;
     std::atomic<bool> finished{false};
     pool.run(1, [&](int64_t, int) { finished = pool.run(5, [&](int64_t, int) { cancel.cancel(); }, &cancel); });
     CHECK_FALSE(finished);
-    CHECK(pool.sum(3, [&](int64_t i) { return pool.sum(2, [&](int64_t j) { return static_cast<double>(i + j); }); }) == 9);
+    CHECK(pool.sum(3, [&](int64_t i) { return pool.sum(2, [&](int64_t j) { return static_cast<double>(i + j); }); }) ==
+          9);
   }
 }
 

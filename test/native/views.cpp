@@ -63,7 +63,8 @@ TEST_CASE("spectrum: singular values and vectors of a matrix built from them") {
     for (double x : v) norm += x * x;
     for (int i = 0; i < size; ++i)
       for (int j = 0; j < size; ++j)
-        h[static_cast<size_t>(i * size + j)] = (i == j) - 2 * v[static_cast<size_t>(i)] * v[static_cast<size_t>(j)] / norm;
+        h[static_cast<size_t>(i * size + j)] =
+            (i == j) - 2 * v[static_cast<size_t>(i)] * v[static_cast<size_t>(j)] / norm;
     return h;
   };
   const int n = 9, d = 3;
@@ -73,7 +74,8 @@ TEST_CASE("spectrum: singular values and vectors of a matrix built from them") {
   for (int i = 0; i < n; ++i)
     for (int j = 0; j < d; ++j) {
       double sum = 0;
-      for (int q = 0; q < d; ++q) sum += u[static_cast<size_t>(i * n + q)] * sigma[q] * v[static_cast<size_t>(j * d + q)];
+      for (int q = 0; q < d; ++q)
+        sum += u[static_cast<size_t>(i * n + q)] * sigma[q] * v[static_cast<size_t>(j * d + q)];
       x.push_back(static_cast<float>(sum));
     }
   const MatrixView<const float> matrix(x.data(), n, d);
@@ -81,7 +83,8 @@ TEST_CASE("spectrum: singular values and vectors of a matrix built from them") {
   for (int q = 0; q < 3; ++q) {
     CHECK(result.values[static_cast<size_t>(q)] == doctest::Approx(sigma[q]).epsilon(1e-5));
     double cosine = 0;
-    for (int j = 0; j < d; ++j) cosine += result.vectors[static_cast<size_t>(q * d + j)] * v[static_cast<size_t>(j * d + q)];
+    for (int j = 0; j < d; ++j)
+      cosine += result.vectors[static_cast<size_t>(q * d + j)] * v[static_cast<size_t>(j * d + q)];
     CHECK(std::fabs(cosine) == doctest::Approx(1).epsilon(1e-6));
   }
   // λ_max of XᵀX/n, to the stated relative change of 1e-6.

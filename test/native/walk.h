@@ -72,10 +72,12 @@ class Walk : public Method {
   const CancelToken* cancel_ = nullptr;
 };
 
-inline RunPlan plan(const OptionValues& values) { return {RunOptions::table().parse("run", values), {}, "", "", "identity"}; }
+inline RunPlan plan(const OptionValues& values) {
+  return {RunOptions::table().parse("run", values), {}, "", "", "identity"};
+}
 
 inline RunRecord run(Method& method, const RunPlan& plan, const CancelToken& cancel = CancelToken(),
-              const std::function<void(const double*)>& onPoint = nullptr) {
+                     const std::function<void(const double*)>& onPoint = nullptr) {
   return drive(method, plan, cancel, onPoint);
 }
 
@@ -94,8 +96,9 @@ inline bool same_trace(const RunRecord& a, const RunRecord& b) {
 
 /// A file name of its own, removed at the end.
 struct File {
-  File() : path(std::string(std::getenv("TMPDIR") ? std::getenv("TMPDIR") : "/tmp") + "/meanfield-driver-" +
-                std::to_string(::getpid()) + ".ckpt") {
+  File()
+      : path(std::string(std::getenv("TMPDIR") ? std::getenv("TMPDIR") : "/tmp") + "/meanfield-driver-" +
+             std::to_string(::getpid()) + ".ckpt") {
     ::unlink(path.c_str());
   }
   ~File() { ::unlink(path.c_str()); }

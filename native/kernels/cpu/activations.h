@@ -89,9 +89,7 @@ struct SiluUnit {
   }
   MEANFIELD_INLINE V slope_from(V value) { return value; }
   /// σ' = g + v(1 − g) with g = sigmoid(s), v = s g; for large s the product is infinite times zero, and σ' is 1.
-  MEANFIELD_INLINE V slope(V x, V g, V v) {
-    return x > splat(100.0f) ? splat(1.0f) : fma(v, splat(1.0f) - g, g);
-  }
+  MEANFIELD_INLINE V slope(V x, V g, V v) { return x > splat(100.0f) ? splat(1.0f) : fma(v, splat(1.0f) - g, g); }
   MEANFIELD_INLINE void both(V s, V u, Pair* value, Pair* slopes) {
     const V x = at_least(splat(-120.0f), s), y = at_least(splat(-120.0f), u);
     const Pair g = SigmoidUnit::values(x, y);
@@ -103,16 +101,11 @@ struct SiluUnit {
 template <class F>
 MEANFIELD_INLINE void with_activation(Activation activation, F&& f) {
   switch (activation) {
-    case Activation::Tanh:
-      return f(TanhUnit{});
-    case Activation::Sigmoid:
-      return f(SigmoidUnit{});
-    case Activation::Relu:
-      return f(ReluUnit{});
-    case Activation::Softplus:
-      return f(SoftplusUnit{});
-    case Activation::Silu:
-      return f(SiluUnit{});
+    case Activation::Tanh: return f(TanhUnit{});
+    case Activation::Sigmoid: return f(SigmoidUnit{});
+    case Activation::Relu: return f(ReluUnit{});
+    case Activation::Softplus: return f(SoftplusUnit{});
+    case Activation::Silu: return f(SiluUnit{});
   }
 }
 

@@ -15,12 +15,8 @@ constexpr double kPollFlops = 1.5e7;
 }  // namespace
 
 CpuNetwork::CpuNetwork(const NetworkShape& shape, const Tiles& tiles)
-    : shape_(shape),
-      tiles_(tiles),
-      map_(shape.particles, shape.parameters(), tiles),
-      pool_(shape.threads),
-      theta_(map_.lanes() * shape.parameters()),
-      scratch_(static_cast<size_t>(shape.threads)) {
+    : shape_(shape), tiles_(tiles), map_(shape.particles, shape.parameters(), tiles), pool_(shape.threads),
+      theta_(map_.lanes() * shape.parameters()), scratch_(static_cast<size_t>(shape.threads)) {
   theta_.clear(map_.lanes() * shape.parameters());
 }
 

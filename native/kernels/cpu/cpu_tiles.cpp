@@ -75,26 +75,16 @@ void slopes(const float* in, int64_t count, float* out) {
 
 void apply(VectorFunction function, const float* in, int64_t count, float* out) {
   switch (function) {
-    case VectorFunction::Tanh:
-      return values<TanhUnit>(in, count, out);
-    case VectorFunction::Sigmoid:
-      return values<SigmoidUnit>(in, count, out);
-    case VectorFunction::Softplus:
-      return values<SoftplusUnit>(in, count, out);
-    case VectorFunction::Silu:
-      return values<SiluUnit>(in, count, out);
-    case VectorFunction::Exp:
-      return each(in, count, out, [](V s) { return exp(s); });
-    case VectorFunction::Log:
-      return each(in, count, out, [](V s) { return log(s); });
-    case VectorFunction::TanhSlope:
-      return slopes<TanhUnit>(in, count, out);
-    case VectorFunction::SigmoidSlope:
-      return slopes<SigmoidUnit>(in, count, out);
-    case VectorFunction::SoftplusSlope:
-      return slopes<SoftplusUnit>(in, count, out);
-    case VectorFunction::SiluSlope:
-      return slopes<SiluUnit>(in, count, out);
+    case VectorFunction::Tanh: return values<TanhUnit>(in, count, out);
+    case VectorFunction::Sigmoid: return values<SigmoidUnit>(in, count, out);
+    case VectorFunction::Softplus: return values<SoftplusUnit>(in, count, out);
+    case VectorFunction::Silu: return values<SiluUnit>(in, count, out);
+    case VectorFunction::Exp: return each(in, count, out, [](V s) { return exp(s); });
+    case VectorFunction::Log: return each(in, count, out, [](V s) { return log(s); });
+    case VectorFunction::TanhSlope: return slopes<TanhUnit>(in, count, out);
+    case VectorFunction::SigmoidSlope: return slopes<SigmoidUnit>(in, count, out);
+    case VectorFunction::SoftplusSlope: return slopes<SoftplusUnit>(in, count, out);
+    case VectorFunction::SiluSlope: return slopes<SiluUnit>(in, count, out);
   }
 }
 
@@ -138,7 +128,7 @@ constexpr Tiles kTiles = {MEANFIELD_TEXT(MEANFIELD_ISA),
                           apply,
                           normals,
                           peak,
-                          kRows* kVectors};
+                          kRows * kVectors};
 
 }  // namespace
 

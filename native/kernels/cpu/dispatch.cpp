@@ -135,13 +135,10 @@ const Backend* backend() {
 
 const Backend* backend_of(int set) {
   switch (set) {
-    case 0:
-      return backend<0>();
+    case 0: return backend<0>();
 #if defined(__x86_64__)
-    case 1:
-      return backend<1>();
-    case 2:
-      return backend<2>();
+    case 1: return backend<1>();
+    case 2: return backend<2>();
 #endif
   }
   return nullptr;

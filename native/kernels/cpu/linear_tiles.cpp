@@ -19,9 +19,7 @@ typedef int64_t L __attribute__((vector_size(8 * kD), may_alias));
 
 MEANFIELD_INLINE D load(const double* x) { return *reinterpret_cast<const Du*>(x); }
 MEANFIELD_INLINE D load_wide(const double* x) { return load(x); }
-MEANFIELD_INLINE D load_wide(const float* x) {
-  return __builtin_convertvector(*reinterpret_cast<const Fu*>(x), D);
-}
+MEANFIELD_INLINE D load_wide(const float* x) { return __builtin_convertvector(*reinterpret_cast<const Fu*>(x), D); }
 MEANFIELD_INLINE void store(double* x, D v) { *reinterpret_cast<Du*>(x) = v; }
 MEANFIELD_INLINE D splat(double x) { return x - D{}; }
 
@@ -97,8 +95,10 @@ void sparse_axpy(double a, const T* v, const int32_t* c, int64_t count, double* 
   int64_t e = 0;
   for (; e + 4 <= count; e += 4) {
     // Columns of a row are distinct, so that the four can be read before any is written.
-    const double w0 = fma(a, static_cast<double>(v[e]), w[c[e]]), w1 = fma(a, static_cast<double>(v[e + 1]), w[c[e + 1]]);
-    const double w2 = fma(a, static_cast<double>(v[e + 2]), w[c[e + 2]]), w3 = fma(a, static_cast<double>(v[e + 3]), w[c[e + 3]]);
+    const double w0 = fma(a, static_cast<double>(v[e]), w[c[e]]),
+                 w1 = fma(a, static_cast<double>(v[e + 1]), w[c[e + 1]]);
+    const double w2 = fma(a, static_cast<double>(v[e + 2]), w[c[e + 2]]),
+                 w3 = fma(a, static_cast<double>(v[e + 3]), w[c[e + 3]]);
     w[c[e]] = w0;
     w[c[e + 1]] = w1;
     w[c[e + 2]] = w2;
@@ -160,7 +160,8 @@ void rows_axpy(const T* x, int64_t rows, int64_t cols, int64_t stride, const dou
 
 /// One tile of H: kTileRow rows × 16 columns, over `rows` rows of the packed block.
 constexpr int kTileRow = 4;
-MEANFIELD_INLINE void gram_tile(const double* scaled, const double* plain, int64_t rows, int64_t ld, double* H, int64_t ldh) {
+MEANFIELD_INLINE void gram_tile(const double* scaled, const double* plain, int64_t rows, int64_t ld, double* H,
+                                int64_t ldh) {
   constexpr int kV = static_cast<int>(kGramTile) / kD, kStep = kV > 4 ? 4 : kV;
   for (int v0 = 0; v0 < kV; v0 += kStep) {
     D s[kTileRow][kStep];
@@ -221,7 +222,8 @@ MEANFIELD_INLINE D log1p_unit(D e) {
   const L upper = e > splat(0.41421356237309503);
   const D s = upper ? (e - 1.0) / (e + 3.0) : e / (e + 2.0);
   const D t = s * s;
-  constexpr double c[] = {1.0 / 23, 1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11, 1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3};
+  constexpr double c[] = {1.0 / 23, 1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13,
+                          1.0 / 11, 1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3};
   D p = splat(c[0]);
   for (int k = 1; k < 11; ++k) p = fma(p, t, splat(c[k]));
   const D value = splat(2.0) * fma(p * t, s, s);

@@ -16,14 +16,10 @@ constexpr int64_t kFoldPanels = 16;
 class PanelMap {
  public:
   PanelMap(int64_t particles, int64_t parameters, const Tiles& tiles)
-      : particles_(particles),
-        parameters_(parameters),
-        width_(tiles.width),
+      : particles_(particles), parameters_(parameters), width_(tiles.width),
         vectors_((particles + tiles.width - 1) / tiles.width),
-        panels_((vectors_ + tiles.maxVectors - 1) / tiles.maxVectors),
-        base_(vectors_ / panels_),
-        wider_(vectors_ % panels_),
-        blocks_(std::min(panels_, std::clamp<int64_t>(panels_ / kFoldPanels, 32, 64))) {}
+        panels_((vectors_ + tiles.maxVectors - 1) / tiles.maxVectors), base_(vectors_ / panels_),
+        wider_(vectors_ % panels_), blocks_(std::min(panels_, std::clamp<int64_t>(panels_ / kFoldPanels, 32, 64))) {}
 
   int64_t panels() const { return panels_; }
   int64_t lanes() const { return vectors_ * width_; }

@@ -58,7 +58,8 @@ void coefficients(const Neuron& neuron, const Panel& panel, int64_t inputs, floa
 }
 
 /// See Tiles::finish.
-void finish(const Neuron& neuron, const Panel& panel, int64_t inputs, const float* c, const double* omegaSum, float* g) {
+void finish(const Neuron& neuron, const Panel& panel, int64_t inputs, const float* c, const double* omegaSum,
+            float* g) {
   const int32_t k = neuron.outputs, lanes = panel.vectors * kWidth;
   if (k == 1)
     for (int64_t row = 0; row < inputs; ++row)

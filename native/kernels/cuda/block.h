@@ -13,9 +13,9 @@
 
 #define MEANFIELD_DEVICE __device__ __forceinline__
 #define MEANFIELD_DEVICE_CALL __device__ __noinline__
-#define MEANFIELD_UNROLL _Pragma("unroll")
-#define MEANFIELD_UNROLL_TWICE _Pragma("unroll 2")
-#define MEANFIELD_ROLLED _Pragma("unroll 1")
+#define MEANFIELD_UNROLL_FOR _Pragma("unroll") for
+#define MEANFIELD_UNROLL_TWICE_FOR _Pragma("unroll 2") for
+#define MEANFIELD_ROLLED_FOR _Pragma("unroll 1") for
 
 namespace meanfield {
 namespace cuda {
@@ -88,9 +88,9 @@ class Block {
 
 #define MEANFIELD_DEVICE inline
 #define MEANFIELD_DEVICE_CALL inline
-#define MEANFIELD_UNROLL
-#define MEANFIELD_UNROLL_TWICE
-#define MEANFIELD_ROLLED
+#define MEANFIELD_UNROLL_FOR for
+#define MEANFIELD_UNROLL_TWICE_FOR for
+#define MEANFIELD_ROLLED_FOR for
 
 #include "native/kernels/cuda/emulated_block.h"
 

@@ -49,7 +49,9 @@ class CudaNetwork {
   Particles particles(int64_t first, int64_t count) const {
     return {weights_.data(), tails_.data(), first, count, stride_, shape_.inputs, shape_.neuron, shape_.firstParticle};
   }
-  Operand weights_of(const Particles& part) const { return {part.weights + part.first * stride_, stride_, nullptr, part.count}; }
+  Operand weights_of(const Particles& part) const {
+    return {part.weights + part.first * stride_, stride_, nullptr, part.count};
+  }
   static Operand part_of(const Operand& rows, int64_t first, int64_t count) {
     return {rows.index ? rows.data : rows.data + first * rows.stride, rows.stride,
             rows.index ? rows.index + first : nullptr, count};
@@ -65,12 +67,14 @@ class CudaNetwork {
   Operand set_weights(const double* weights, int64_t rows);
   /// The sums over all rows for a slab of particles: moments, and with kDrift the drift. False when cancelled.
   template <class P>
-  bool sum_rows(const Particles& part, const Operand& rows, const Operand& omega, bool drift, const CancelToken* cancel);
-  bool sum_rows(const Particles& part, const Operand& rows, const Operand& omega, bool drift, const CancelToken* cancel);
+  bool sum_rows(const Particles& part, const Operand& rows, const Operand& omega, bool drift,
+                const CancelToken* cancel);
+  bool sum_rows(const Particles& part, const Operand& rows, const Operand& omega, bool drift,
+                const CancelToken* cancel);
   Drift drift() const { return {drift_.data(), stride_, moments_.data(), omegaSum_.data()}; }
   /// Launches NarrowDrift for these particles.
-  void launch_narrow(const Particles& part, const Operand& rows, const Operand& omega, int64_t repeats, uint64_t firstStep,
-                     const Motion& motion, float* gradient);
+  void launch_narrow(const Particles& part, const Operand& rows, const Operand& omega, int64_t repeats,
+                     uint64_t firstStep, const Motion& motion, float* gradient);
   template <class Kernel>
   void launch_threads(const Kernel& kernel, int64_t threads) {
     device_.launch(kernel, (threads + Kernel::kThreads - 1) / Kernel::kThreads);

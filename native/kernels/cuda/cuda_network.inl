@@ -18,29 +18,16 @@ int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to;
 }  // namespace
 
 CudaNetwork::CudaNetwork(const NetworkShape& shape)
-    : shape_(shape),
-      device_(shape.device),
-      stride_(round_up(shape.inputs, 4)),
-      weights_(device_),
-      tails_(device_),
-      index_(device_),
-      c_(device_),
-      omega_(device_),
-      delta_(device_),
-      momentParts_(device_),
-      gradient_(device_),
-      omegaSum_(device_),
-      offset_(device_),
-      partial_(device_),
-      z_(device_),
-      drift_(device_),
-      moments_(device_),
+    : shape_(shape), device_(shape.device), stride_(round_up(shape.inputs, 4)), weights_(device_), tails_(device_),
+      index_(device_), c_(device_), omega_(device_), delta_(device_), momentParts_(device_), gradient_(device_),
+      omegaSum_(device_), offset_(device_), partial_(device_), z_(device_), drift_(device_), moments_(device_),
       sums_(device_) {
   if (shape.precision != Precision::Float32 && device_.capability() < 80)
-    throw Failure{Status::DeviceFailure, std::string("precision is '") + kPrecisionNames[static_cast<int>(shape.precision)] +
-                                             "', which needs compute capability 8.0 (Ampere) or newer; the device has " +
-                                             std::to_string(device_.capability() / 10) + "." +
-                                             std::to_string(device_.capability() % 10) + ". Use precision 'float32'."};
+    throw Failure{Status::DeviceFailure,
+                  std::string("precision is '") + kPrecisionNames[static_cast<int>(shape.precision)] +
+                      "', which needs compute capability 8.0 (Ampere) or newer; the device has " +
+                      std::to_string(device_.capability() / 10) + "." + std::to_string(device_.capability() % 10) +
+                      ". Use precision 'float32'."};
   const int64_t tails = std::max<int64_t>(1, shape.particles * shape.neuron.tail());
   weights_.resize(shape.particles * stride_);
   tails_.resize(tails);
@@ -166,9 +153,10 @@ Status CudaNetwork::outputs(int32_t matrix, Rows rows, const CancelToken* cancel
     device_.zero(offset_.data(), static_cast<size_t>(k()) * sizeof(double));
   // Pieces of rows that a launch does in a fraction of a second and whose partial sums are few.
   const double affordable = kLaunchFlops / row_flops(shape_.particles, 1);
-  const int64_t piece = round_up(
-      static_cast<int64_t>(std::max(1.0, std::min(affordable, static_cast<double>(kPartialBytes / (8 * split.count * k()))))),
-      2 * kTile);
+  const int64_t piece =
+      round_up(static_cast<int64_t>(
+                   std::max(1.0, std::min(affordable, static_cast<double>(kPartialBytes / (8 * split.count * k()))))),
+               2 * kTile);
   partial_.resize(split.count * std::min(piece, rows.count) * k());
   z_.resize(std::min(piece, rows.count) * k());
   for (int64_t first = 0; first < rows.count; first += piece) {
@@ -187,8 +175,8 @@ Status CudaNetwork::outputs(int32_t matrix, Rows rows, const CancelToken* cancel
         using P = decltype(product);
         const int64_t tiles = (count + kTile - 1) / kTile;
         if (k() == 1)
-          device_.launch(OutputsOfOne<P>{weights_of(part), some, shape_.inputs, shape_.neuron.activation, c, split.tiles,
-                                         partial_.data()},
+          device_.launch(OutputsOfOne<P>{weights_of(part), some, shape_.inputs, shape_.neuron.activation, c,
+                                         split.tiles, partial_.data()},
                          tiles, split.count);
         else
           device_.launch(OutputsOfMany<P>{weights_of(part), some, shape_.inputs, shape_.neuron.activation, c,
@@ -219,10 +207,11 @@ bool CudaNetwork::sum_rows(const Particles& part, const Operand& rows, const Ope
     const Operand pull = part_of(omega, first, some.rows);
     const int64_t rowTiles = (some.rows + kTile - 1) / kTile;
     const auto launch = [&](auto wantsDrift, auto wantsMoments) {
-      device_.launch(SlabTile<P, decltype(wantsDrift)::value, decltype(wantsMoments)::value>{
-                         weights, some, shape_.inputs, shape_.neuron.activation, shape_.neuron.outputs, c, pull,
-                         delta_.data(), momentParts_.data()},
-                     tiles, rowTiles);
+      device_.launch(
+          SlabTile<P, decltype(wantsDrift)::value, decltype(wantsMoments)::value>{
+              weights, some, shape_.inputs, shape_.neuron.activation, shape_.neuron.outputs, c, pull, delta_.data(),
+              momentParts_.data()},
+          tiles, rowTiles);
     };
     if (!drift)
       launch(std::false_type{}, std::true_type{});
@@ -233,9 +222,10 @@ bool CudaNetwork::sum_rows(const Particles& part, const Operand& rows, const Ope
     if (moments)
       launch_threads(FoldMoments{momentParts_.data(), count * k(), rowTiles, first == 0, moments_.data()}, count * k());
     if (drift)
-      device_.launch(SlabDrift<P>{{delta_.data(), kSlabRows, nullptr, count}, some, shape_.inputs, first == 0,
-                                  drift_.data(), stride_},
-                     tiles, (shape_.inputs + kTile - 1) / kTile);
+      device_.launch(
+          SlabDrift<P>{
+              {delta_.data(), kSlabRows, nullptr, count}, some, shape_.inputs, first == 0, drift_.data(), stride_},
+          tiles, (shape_.inputs + kTile - 1) / kTile);
     if (!device_.pace((drift ? 2 : 1) * row_flops(count, some.rows), cancel)) return false;
   }
   return true;
@@ -253,12 +243,14 @@ void CudaNetwork::launch_narrow(const Particles& part, const Operand& rows, cons
   with_narrow([&](auto is) {
     using Is = decltype(is);
     using Kernel = NarrowDrift<Is::d, Is::k, Is::fast>;
-    device_.launch(Kernel{part, rows, omega, omegaSum_.data(), repeats, firstStep, motion, gradient, device_.stop_flag()},
-                   (part.count + Kernel::kLanes - 1) / Kernel::kLanes);
+    device_.launch(
+        Kernel{part, rows, omega, omegaSum_.data(), repeats, firstStep, motion, gradient, device_.stop_flag()},
+        (part.count + Kernel::kLanes - 1) / Kernel::kLanes);
   });
 }
 
-Status CudaNetwork::gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, float* gradient) {
+Status CudaNetwork::gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                             float* gradient) {
   const int64_t p = shape_.parameters(), slab = narrow() ? 1 << 16 : slab_particles();
   if (rows.count == 0) {
     std::fill(gradient, gradient + shape_.particles * p, 0.0f);
@@ -315,7 +307,8 @@ Status CudaNetwork::update(int32_t matrix, Rows rows, const double* weights, con
   return device_.wait(cancel) ? Status::Ok : Status::Cancelled;
 }
 
-Status CudaNetwork::step(int32_t matrix, Rows rows, const Weigh& weigh, const Update& update, const CancelToken* cancel) {
+Status CudaNetwork::step(int32_t matrix, Rows rows, const Weigh& weigh, const Update& update,
+                         const CancelToken* cancel) {
   std::vector<double> z(static_cast<size_t>(rows.count * k())), weights(z.size());
   const Status status = outputs(matrix, rows, cancel, z.data());
   if (status != Status::Ok) return status;

@@ -122,7 +122,7 @@ double peak(int32_t device, Precision precision) {
 
 extern "C" __attribute__((visibility("default"))) const meanfield::cuda::Library* meanfield_cuda_library() {
   using namespace meanfield::cuda;
-  static const Library library = {meanfield::kBackendVersion, CUDART_VERSION, MEANFIELD_CUDA_IMAGES, devices, describe,
-                                  backend, peak};
+  static const Library library = {
+      meanfield::kBackendVersion, CUDART_VERSION, MEANFIELD_CUDA_IMAGES, devices, describe, backend, peak};
   return &library;
 }

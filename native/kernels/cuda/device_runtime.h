@@ -18,7 +18,8 @@ __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kBlocks) run_kernel(
   kernel(block);
 }
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kBlocks) run_kernels(const Entry<Kernel>* entries, int count) {
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kBlocks)
+    run_kernels(const Entry<Kernel>* entries, int count) {
   const Entry<Kernel>& entry = entry_of(entries, count, blockIdx.x);
   const int64_t at = blockIdx.x - entry.first;
   Block block(at % entry.x, at / entry.x);
@@ -34,7 +35,8 @@ inline void check(cudaError_t error, const char* doing) {
 
 class RawDevice {
  public:
-  explicit RawDevice(int index) : RawDevice(index, nullptr) {  // complete from here on: a failure below undoes what was done
+  explicit RawDevice(int index)
+      : RawDevice(index, nullptr) {  // complete from here on: a failure below undoes what was done
     use();
     check(cudaDeviceGetAttribute(&cache_, cudaDevAttrL2CacheSize, index), "asking for the cache size");
     int major = 0, minor = 0;

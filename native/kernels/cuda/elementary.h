@@ -93,8 +93,7 @@ MEANFIELD_DEVICE_CALL Units4 units4(Activation activation, float s0, float s1, f
   Units4 units{};
   const float s[4] = {s0, s1, s2, s3};
   with_activation(activation, [&](auto is) {
-    MEANFIELD_UNROLL
-    for (int i = 0; i < 4; ++i) {
+    MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i) {
       const Unit one = unit<decltype(is)::value, kFast>(s[i]);
       units.value[i] = one.value;
       units.slope[i] = one.slope;
@@ -160,8 +159,7 @@ struct Normals4 {
 MEANFIELD_DEVICE Normals4 normals4(const RandomField& field, uint64_t step, uint32_t particle, uint32_t quad) {
   const PhiloxWords words = field.words(step, particle, quad);
   Normals4 normals;
-  MEANFIELD_UNROLL
-  for (int pair = 0; pair < 2; ++pair) {
+  MEANFIELD_UNROLL_FOR (int pair = 0; pair < 2; ++pair) {
     const float radius = sqrtf(-2.0f * logf(radius_uniform(words.word[2 * pair])));
     const float turns = half_turns(words.word[2 * pair + 1]);
     float sine, cosine;

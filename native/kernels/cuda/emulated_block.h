@@ -25,7 +25,7 @@ inline std::string& emulation_faults() {
 
 struct SharedMemory {
   struct Word {
-    uint32_t value = 0xFFC0DEADu;  // not a number
+    uint32_t value = 0xFFC0DEADu;     // not a number
     int64_t written = -1, read = -1;  // epochs
     int writer = -1, reader = -1;     // reader −2: several
   };

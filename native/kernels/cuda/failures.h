@@ -32,18 +32,21 @@ inline Failure failure_of(const std::string& name, const std::string& words, con
        "Check 'nvidia-smi' and CUDA_VISIBLE_DEVICES, or use device 'cpu'."},
       {" cudaErrorNoKernelImageForDevice cudaErrorInvalidKernelImage cudaErrorUnsupportedPtxVersion ",
        Status::DeviceFailure, "this build has no kernels for the GPU",
-       "Supported are compute capabilities from 7.5 on; rebuild with its number in MEANFIELD_CUDA_ARCHITECTURES, install a "
+       "Supported are compute capabilities from 7.5 on; rebuild with its number in MEANFIELD_CUDA_ARCHITECTURES, "
+       "install a "
        "newer driver, or use device 'cpu'."},
       {" cudaErrorDevicesUnavailable ", Status::DeviceFailure, "the GPU is taken by another process in exclusive mode",
        "End that process, choose another device, or use device 'cpu'."},
       {" cudaErrorInitializationError cudaErrorCudartUnloading ", Status::DeviceFailure,
        "CUDA cannot be used in this process",
-       "A process that was forked from one that had used the GPU cannot use it, nor can one that is ending: start workers "
+       "A process that was forked from one that had used the GPU cannot use it, nor can one that is ending: start "
+       "workers "
        "as new processes, as the process executor does, or use device 'cpu'."},
   };
   for (const Kind& kind : kinds)
     if (std::string(kind.names).find(" " + name + " ") != std::string::npos)
-      return {kind.status, std::string(kind.seen) + ": " + name + " (" + words + ") while " + doing + ". " + kind.remedy};
+      return {kind.status,
+              std::string(kind.seen) + ": " + name + " (" + words + ") while " + doing + ". " + kind.remedy};
   return {Status::DeviceFailure, "the GPU failed: " + name + " (" + words + ") while " + doing +
                                      ". The context is lost: start a new process, resume from the last checkpoint, and "
                                      "look into 'nvidia-smi' and 'dmesg' for hardware errors."};

@@ -119,8 +119,8 @@ class Gang {
     mine.out += words * static_cast<size_t>(rows);
     meet();
     for (int64_t row = 0; row < rows; ++row)
-      std::memcpy(static_cast<char*>(to) + toPitch * static_cast<size_t>(row), mine.found + words * static_cast<size_t>(row),
-                  width);
+      std::memcpy(static_cast<char*>(to) + toPitch * static_cast<size_t>(row),
+                  mine.found + words * static_cast<size_t>(row), width);
   }
   /// Given back when nothing can be using it any more.
   void release(void* memory) { current()->garbage.push_back(memory); }
@@ -154,8 +154,8 @@ class Gang {
     bool alone;
     std::vector<char> entry;  // Entry<Kernel>
     int64_t blocks;
-    Patch patch;          // where the kernel's first field points to: nowhere new, or into the staging memory
-    size_t staged;        // at this word of the member's part
+    Patch patch;    // where the kernel's first field points to: nowhere new, or into the staging memory
+    size_t staged;  // at this word of the member's part
   };
   struct Member {
     Gang* gang = nullptr;
@@ -195,14 +195,17 @@ class Gang {
   }
   template <class Kernel>
   void add(const Kernel& kernel, int64_t x, int64_t y, Patch patch, size_t staged) {
-    static_assert(std::is_trivially_copyable<Kernel>::value && alignof(Entry<Kernel>) <= 16, "entries are copied as bytes");
+    static_assert(std::is_trivially_copyable<Kernel>::value && alignof(Entry<Kernel>) <= 16,
+                  "entries are copied as bytes");
     static char kind;
     const Entry<Kernel> entry{0, x, kernel};
     const char* bytes = reinterpret_cast<const char*>(&entry);
-    current()->tasks.push_back({&kind, run<Kernel>, IsAlone<Kernel>::value, {bytes, bytes + sizeof entry}, x * y, patch, staged});
+    current()->tasks.push_back(
+        {&kind, run<Kernel>, IsAlone<Kernel>::value, {bytes, bytes + sizeof entry}, x * y, patch, staged});
   }
   void stage(void* memory, size_t pitch, size_t words, int64_t rows, bool out, size_t at) {
-    const StagedCopy copy{nullptr, static_cast<char*>(memory), static_cast<int64_t>(pitch), static_cast<int64_t>(words), rows, out};
+    const StagedCopy copy{
+        nullptr, static_cast<char*>(memory), static_cast<int64_t>(pitch), static_cast<int64_t>(words), rows, out};
     add(copy, (copy.words * rows + 255) / 256, 1, out ? kOut : kIn, at);
   }
 
@@ -244,7 +247,8 @@ class Gang {
     }
     const std::vector<Group> groups = plan(aligned(4 * words));
     size_t bytes = aligned(4 * words);
-    for (const Group& group : groups) bytes = std::max(bytes, group.at + static_cast<size_t>(group.count) * group.first->entry.size());
+    for (const Group& group : groups)
+      bytes = std::max(bytes, group.at + static_cast<size_t>(group.count) * group.first->entry.size());
     grow(device_, in_, inCapacity_, bytes);
     grow(device_, out_, outCapacity_, 4 * outWords);
     host_.assign(bytes, 0);
@@ -268,13 +272,15 @@ class Gang {
       for (int i = 0; i < group.count; ++i, ++next) {
         Task& task = *ordered_[next];
         std::memcpy(task.entry.data(), &first, sizeof first);  // Entry::first
-        std::memcpy(host_.data() + group.at + static_cast<size_t>(i) * task.entry.size(), task.entry.data(), task.entry.size());
+        std::memcpy(host_.data() + group.at + static_cast<size_t>(i) * task.entry.size(), task.entry.data(),
+                    task.entry.size());
         first += task.blocks;
       }
     }
     if (bytes > 0) device_.copy_in(in_, bytes, host_.data(), bytes, bytes, 1);
     for (const Group& group : groups)
-      group.first->run(device_, static_cast<char*>(in_) + group.at, group.count, group.blocks, group.first->entry.data());
+      group.first->run(device_, static_cast<char*>(in_) + group.at, group.count, group.blocks,
+                       group.first->entry.data());
     if (outWords > 0)
       device_.copy_out(found_.data(), 4 * outWords, out_, 4 * outWords, 4 * outWords, 1);
     else

@@ -12,7 +12,7 @@ struct DeviceDescription {
   int32_t major, minor;  // compute capability
   int32_t processors;    // SMs
   int64_t memoryBytes, freeBytes;
-  char image[128];    // which of the compiled images it runs, for example "sm_90" or "compute_90, compiled by the driver"
+  char image[128];  // which of the compiled images it runs, for example "sm_90" or "compute_90, compiled by the driver"
   char trouble[512];  // why it cannot be used and what to do; "" when it can
 };
 

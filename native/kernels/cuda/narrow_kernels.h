@@ -50,15 +50,12 @@ struct NarrowOutputs {
     const int64_t batches = (particles.rows + kBatch - 1) / kBatch, begin = block.y() * splitBatches;
     const int64_t end = begin + splitBatches < batches ? begin + splitBatches : batches;
     block.each([&](int thread) {
-      MEANFIELD_UNROLL
-      for (int i = 0; i < kRows; ++i)
-        MEANFIELD_UNROLL
-        for (int part = 0; part < kPart; ++part) {
+      MEANFIELD_UNROLL_FOR (int i = 0; i < kRows; ++i)
+        MEANFIELD_UNROLL_FOR (int part = 0; part < kPart; ++part) {
           const int64_t row = row_of(thread, i);
           const Words words =
               row < rows.rows && 4 * part + 4 <= rows.stride ? load_words(rows.row(row) + 4 * part) : Words{};
-          MEANFIELD_UNROLL
-          for (int e = 0; e < 4; ++e) state[thread].x[i].v[4 * part + e] = float_of(words.w[e]);
+          MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e) state[thread].x[i].v[4 * part + e] = float_of(words.w[e]);
         }
     });
     for (int64_t batch = begin; batch < end; ++batch) {
@@ -72,39 +69,29 @@ struct NarrowOutputs {
       block.barrier();
       block.each([&](int thread) {
         State& mine = state[thread];
-        MEANFIELD_UNROLL
-        for (int i = 0; i < kRows; ++i)
-          MEANFIELD_UNROLL
-          for (int j = 0; j < kK; ++j) mine.sum[i].v[j] = 0;
+        MEANFIELD_UNROLL_FOR (int i = 0; i < kRows; ++i)
+          MEANFIELD_UNROLL_FOR (int j = 0; j < kK; ++j) mine.sum[i].v[j] = 0;
         with_activation(activation, [&](auto is) {
-          MEANFIELD_UNROLL_TWICE
-          for (int r = 0; r < kBatch; ++r) {
+          MEANFIELD_UNROLL_TWICE_FOR (int r = 0; r < kBatch; ++r) {
             float s[kRows] = {};
-            MEANFIELD_UNROLL
-            for (int part = 0; part < kPart; ++part) {
+            MEANFIELD_UNROLL_FOR (int part = 0; part < kPart; ++part) {
               const Words w = shared.load4(r * kD + 4 * part);
-              MEANFIELD_UNROLL
-              for (int e = 0; e < 4; ++e)
-                MEANFIELD_UNROLL
-                for (int i = 0; i < kRows; ++i) s[i] = fmaf(mine.x[i].v[4 * part + e], float_of(w.w[e]), s[i]);
+              MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e)
+                MEANFIELD_UNROLL_FOR (int i = 0; i < kRows; ++i)
+                  s[i] = fmaf(mine.x[i].v[4 * part + e], float_of(w.w[e]), s[i]);
             }
-            MEANFIELD_UNROLL
-            for (int i = 0; i < kRows; ++i) s[i] = unit<decltype(is)::value, kFast>(s[i]).value;
-            MEANFIELD_UNROLL
-            for (int j = 0; j < kK; ++j) {
+            MEANFIELD_UNROLL_FOR (int i = 0; i < kRows; ++i) s[i] = unit<decltype(is)::value, kFast>(s[i]).value;
+            MEANFIELD_UNROLL_FOR (int j = 0; j < kK; ++j) {
               const float weight = weights.load_float(r * kK + j);
-              MEANFIELD_UNROLL
-              for (int i = 0; i < kRows; ++i) mine.sum[i].v[j] = fmaf(weight, s[i], mine.sum[i].v[j]);
+              MEANFIELD_UNROLL_FOR (int i = 0; i < kRows; ++i) mine.sum[i].v[j] = fmaf(weight, s[i], mine.sum[i].v[j]);
             }
           }
         });
-        MEANFIELD_UNROLL
-        for (int i = 0; i < kRows; ++i) {
+        MEANFIELD_UNROLL_FOR (int i = 0; i < kRows; ++i) {
           const int64_t row = row_of(thread, i);
           if (row >= rows.rows) continue;
           double* to = partial + (block.y() * rows.rows + row) * k;
-          MEANFIELD_UNROLL
-          for (int j = 0; j < kK; ++j)
+          MEANFIELD_UNROLL_FOR (int j = 0; j < kK; ++j)
             if (j < k) to[j] = (batch == begin ? 0.0 : to[j]) + static_cast<double>(mine.sum[i].v[j]);
         }
       });
@@ -117,9 +104,9 @@ struct NarrowOutputs {
 template <int kD, int kK, bool kFast>
 struct NarrowDrift {
   static constexpr int kThreads = 256, kBlocks = 2, kWarps = 8, kLanes = 32;
-  static constexpr int kChunk = 64, kPiece = 1024;            // rows staged at once; rows added up in float32
-  static constexpr int kPadded = kD + kK;                     // coordinates: weights, then from kD on the tail
-  static constexpr int kGroup = 16;                           // coordinates reduced at once
+  static constexpr int kChunk = 64, kPiece = 1024;                // rows staged at once; rows added up in float32
+  static constexpr int kPadded = kD + kK;                         // coordinates: weights, then from kD on the tail
+  static constexpr int kGroup = 16;                               // coordinates reduced at once
   static constexpr int kQuads = (kPadded / 4 + kWarps) / kWarps;  // of a warp: quad warp + 8 m of the p coordinates
   Particles particles;
   Operand rows, omega;
@@ -127,7 +114,7 @@ struct NarrowDrift {
   int64_t repeats;
   uint64_t firstStep;
   Motion motion;
-  float* gradient;            // count × p: wanted instead of the update; else nullptr
+  float* gradient;           // count × p: wanted instead of the update; else nullptr
   const volatile int* stop;  // raised by the host: the block ends where it is
 
   struct State {
@@ -145,17 +132,16 @@ struct NarrowDrift {
     PerThread<State> state = block.per_thread<State>();
     PerThread<Owned> owned = block.per_thread<Owned>();
     const Neuron neuron = particles.neuron;
-    const int inputs = static_cast<int>(particles.inputs), tails = neuron.tail(), p = inputs + tails, k = neuron.outputs;
+    const int inputs = static_cast<int>(particles.inputs), tails = neuron.tail(), p = inputs + tails,
+              k = neuron.outputs;
     const auto particle_of = [&](int thread) { return block.x() * kLanes + thread % kLanes; };
     const auto global = [&](int64_t r, int coordinate) {
       return coordinate < inputs ? particles.weight(r) + coordinate : particles.tail(r) + (coordinate - inputs);
     };
     /// f(thread's index of the coordinate, coordinate) for the coordinates that this thread owns of its lane's particle.
     const auto each_owned = [&](int thread, auto&& f) {
-      MEANFIELD_UNROLL
-      for (int m = 0; m < kQuads; ++m)
-        MEANFIELD_UNROLL
-        for (int e = 0; e < 4; ++e) {
+      MEANFIELD_UNROLL_FOR (int m = 0; m < kQuads; ++m)
+        MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e) {
           const int coordinate = 4 * (thread / kLanes + kWarps * m) + e;
           if (coordinate < p) f(4 * m + e, coordinate);
         }
@@ -172,23 +158,19 @@ struct NarrowDrift {
       block.each([&](int thread) {
         State& mine = state[thread];
         const int lane = thread % kLanes;
-        MEANFIELD_UNROLL
-        for (int a = 0; a < kD; ++a) mine.w[a] = a < inputs ? theta.load_float(a * kLanes + lane) : 0.0f;
-        MEANFIELD_UNROLL
-        for (int j = 0; j < kK; ++j) {
+        MEANFIELD_UNROLL_FOR (int a = 0; a < kD; ++a)
+          mine.w[a] = a < inputs ? theta.load_float(a * kLanes + lane) : 0.0f;
+        MEANFIELD_UNROLL_FOR (int j = 0; j < kK; ++j) {
           const float tail = j < tails ? theta.load_float((inputs + j) * kLanes + lane) : 0.0f;
           mine.c[j] = j < k ? output_weight(neuron, particles.number(particle_of(thread)), tail, j) : 0.0f;
         }
-        MEANFIELD_UNROLL
-        for (int i = 0; i < 4 * kQuads; ++i) owned[thread].total[i] = 0;
+        MEANFIELD_UNROLL_FOR (int i = 0; i < 4 * kQuads; ++i) owned[thread].total[i] = 0;
       });
       for (int64_t piece = 0; piece < rows.rows && !halted; piece += kPiece) {
         block.each([&](int thread) {
           if (thread == 0) stopped.store(0, static_cast<uint32_t>(*stop));
-          MEANFIELD_UNROLL
-          for (int a = 0; a < kD; ++a) state[thread].g[a] = 0;
-          MEANFIELD_UNROLL
-          for (int j = 0; j < kK; ++j) state[thread].tail[j] = 0;
+          MEANFIELD_UNROLL_FOR (int a = 0; a < kD; ++a) state[thread].g[a] = 0;
+          MEANFIELD_UNROLL_FOR (int j = 0; j < kK; ++j) state[thread].tail[j] = 0;
         });
         const int64_t end = piece + kPiece < rows.rows ? piece + kPiece : rows.rows;
         for (int64_t chunk = piece; chunk < end && !halted; chunk += kChunk) {
@@ -215,10 +197,8 @@ struct NarrowDrift {
               if (padded >= first && padded < first + kGroup)
                 reduce.store_float((thread / kLanes * kGroup + padded - first) * kLanes + thread % kLanes, value);
             };
-            MEANFIELD_UNROLL
-            for (int a = 0; a < kD; ++a) store(a, kK == 1 ? mine.g[a] * mine.c[0] : mine.g[a]);
-            MEANFIELD_UNROLL
-            for (int j = 0; j < kK; ++j) store(kD + j, mine.tail[j]);
+            MEANFIELD_UNROLL_FOR (int a = 0; a < kD; ++a) store(a, kK == 1 ? mine.g[a] * mine.c[0] : mine.g[a]);
+            MEANFIELD_UNROLL_FOR (int j = 0; j < kK; ++j) store(kD + j, mine.tail[j]);
           });
           block.barrier();
           block.each([&](int thread) {
@@ -233,7 +213,9 @@ struct NarrowDrift {
           });
         }
       }
-      block.each([&](int thread) { finish(thread, particle_of(thread), firstStep + repeat, theta, owned[thread], each_owned); });
+      block.each([&](int thread) {
+        finish(thread, particle_of(thread), firstStep + repeat, theta, owned[thread], each_owned);
+      });
     }
     if (gradient) return;
     block.each([&](int thread) {
@@ -249,28 +231,23 @@ struct NarrowDrift {
   /// A warp's rows of a chunk: G += ω σ' x (times c in the end when k = 1), moments += ω σ.
   MEANFIELD_DEVICE void add_rows(int warp, int count, Shared x, Shared omegas, State& mine) const {
     with_activation(particles.neuron.activation, [&](auto is) {
-      MEANFIELD_ROLLED
-      for (int row = warp; row < count; row += kWarps) {
+      MEANFIELD_ROLLED_FOR (int row = warp; row < count; row += kWarps) {
         float v[kD], s = 0, pull = 0;
-        MEANFIELD_UNROLL
-        for (int a = 0; a < kD; a += 4) {
+        MEANFIELD_UNROLL_FOR (int a = 0; a < kD; a += 4) {
           const Words words = x.load4(row * kD + a);
-          MEANFIELD_UNROLL
-          for (int e = 0; e < 4; ++e) {
+          MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e) {
             v[a + e] = float_of(words.w[e]);
             s = fmaf(v[a + e], mine.w[a + e], s);
           }
         }
         const Unit one = unit<decltype(is)::value, kFast>(s);
-        MEANFIELD_UNROLL
-        for (int j = 0; j < kK; ++j) {
+        MEANFIELD_UNROLL_FOR (int j = 0; j < kK; ++j) {
           const float weight = omegas.load_float(row * kK + j);
           mine.tail[j] = fmaf(weight, one.value, mine.tail[j]);
           pull = kK == 1 ? weight : fmaf(weight, mine.c[j], pull);
         }
         const float delta = pull * one.slope;
-        MEANFIELD_UNROLL
-        for (int a = 0; a < kD; ++a) mine.g[a] = fmaf(delta, v[a], mine.g[a]);
+        MEANFIELD_UNROLL_FOR (int a = 0; a < kD; ++a) mine.g[a] = fmaf(delta, v[a], mine.g[a]);
       }
     });
   }
@@ -283,11 +260,11 @@ struct NarrowDrift {
     const Neuron neuron = particles.neuron;
     Normals4 normals[kQuads] = {};
     if (!gradient && motion.noise != 0) {
-      MEANFIELD_UNROLL
-      for (int m = 0; m < kQuads; ++m) {
+      MEANFIELD_UNROLL_FOR (int m = 0; m < kQuads; ++m) {
         const int quad = thread / kLanes + kWarps * m;
         if (4 * quad < particles.parameters())
-          normals[m] = normals4(motion.field, step, static_cast<uint32_t>(particles.number(r)), static_cast<uint32_t>(quad));
+          normals[m] =
+              normals4(motion.field, step, static_cast<uint32_t>(particles.number(r)), static_cast<uint32_t>(quad));
       }
     }
     each_owned(thread, [&](int i, int coordinate) {
@@ -295,8 +272,9 @@ struct NarrowDrift {
       const float value = theta.load_float(at);
       double g = sums.total[i];
       if (coordinate >= particles.inputs)
-        g = tail_gradient(neuron, value,
-                          neuron.secondLayer == SecondLayer::Bounded ? g : parity_moment(neuron, particles.number(r), omegaSum));
+        g = tail_gradient(
+            neuron, value,
+            neuron.secondLayer == SecondLayer::Bounded ? g : parity_moment(neuron, particles.number(r), omegaSum));
       if (gradient)
         gradient[r * particles.parameters() + coordinate] = static_cast<float>(g);
       else

@@ -24,7 +24,7 @@ struct Particles {
 
 /// What the sums over the rows left for a slab of particles.
 struct Drift {
-  const double* weights;   // count × stride; nullptr: the rows were not looked at
+  const double* weights;  // count × stride; nullptr: the rows were not looked at
   int64_t stride;
   const double* moments;   // count × k, bounded layers only
   const double* omegaSum;  // k: Σ_i ω_ij
@@ -120,8 +120,7 @@ struct Move {
       Normals4 normals{};
       if (motion.noise != 0)
         normals = normals4(motion.field, step, static_cast<uint32_t>(particles.number(r)), static_cast<uint32_t>(quad));
-      MEANFIELD_UNROLL
-      for (int i = 0; i < 4; ++i) {
+      MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i) {
         const int64_t coordinate = 4 * quad + i;
         if (coordinate >= p) break;
         float* theta = coordinate < particles.inputs ? particles.weight(r) + coordinate

@@ -15,15 +15,12 @@ struct FloatPeak {
   MEANFIELD_DEVICE void operator()(Block& block) const {
     block.each([&](int thread) {
       float sum[kChains];
-      MEANFIELD_UNROLL
-      for (int i = 0; i < kChains; ++i) sum[i] = static_cast<float>(thread + i);
+      MEANFIELD_UNROLL_FOR (int i = 0; i < kChains; ++i) sum[i] = static_cast<float>(thread + i);
       for (int64_t round = 0; round < rounds; ++round) {
-        MEANFIELD_UNROLL
-        for (int i = 0; i < kChains; ++i) sum[i] = fmaf(sum[i], 0.999f, 0.001f);
+        MEANFIELD_UNROLL_FOR (int i = 0; i < kChains; ++i) sum[i] = fmaf(sum[i], 0.999f, 0.001f);
       }
       float all = 0;
-      MEANFIELD_UNROLL
-      for (int i = 0; i < kChains; ++i) all += sum[i];
+      MEANFIELD_UNROLL_FOR (int i = 0; i < kChains; ++i) all += sum[i];
       out[block.x() * kThreads + thread] = all;
     });
   }
@@ -43,12 +40,10 @@ struct MatrixPeak {
       const uint32_t a[4] = {half, half, half, half}, b[2] = {half, half};
       float c[kChains][4] = {};
       for (int64_t round = 0; round < rounds; ++round) {
-        MEANFIELD_UNROLL
-        for (int i = 0; i < kChains; ++i) mma_m16n8<kPrecision>(c[i], a, b);
+        MEANFIELD_UNROLL_FOR (int i = 0; i < kChains; ++i) mma_m16n8<kPrecision>(c[i], a, b);
       }
       float all = 0;
-      MEANFIELD_UNROLL
-      for (int i = 0; i < kChains; ++i) all += c[i][0] + c[i][1] + c[i][2] + c[i][3];
+      MEANFIELD_UNROLL_FOR (int i = 0; i < kChains; ++i) all += c[i][0] + c[i][1] + c[i][2] + c[i][3];
       out[block.x() * kThreads + thread] = all;
     });
   }

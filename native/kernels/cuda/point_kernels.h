@@ -23,14 +23,13 @@ struct NearestFold {
   int32_t k;
 
   MEANFIELD_DEVICE void clear(State& state) const {
-    MEANFIELD_UNROLL
-    for (int i = 0; i < kMostNeighbours; ++i) state.v[i] = i < kMostNeighbours - k ? -INFINITY : INFINITY;
+    MEANFIELD_UNROLL_FOR (int i = 0; i < kMostNeighbours; ++i)
+      state.v[i] = i < kMostNeighbours - k ? -INFINITY : INFINITY;
   }
   MEANFIELD_DEVICE void add(State& state, float square) const {
     if (!(square < state.v[kMostNeighbours - 1])) return;
     state.v[kMostNeighbours - 1] = square;
-    MEANFIELD_UNROLL
-    for (int i = kMostNeighbours - 1; i > 0; --i)
+    MEANFIELD_UNROLL_FOR (int i = kMostNeighbours - 1; i > 0; --i)
       if (state.v[i] < state.v[i - 1]) {
         const float larger = state.v[i - 1];
         state.v[i - 1] = state.v[i];
@@ -38,18 +37,15 @@ struct NearestFold {
       }
   }
   MEANFIELD_DEVICE void merge(State& into, const State& other) const {
-    MEANFIELD_UNROLL
-    for (int i = 0; i < kMostNeighbours; ++i)
+    MEANFIELD_UNROLL_FOR (int i = 0; i < kMostNeighbours; ++i)
       if (other.v[i] > -INFINITY) add(into, other.v[i]);
   }
   MEANFIELD_DEVICE double result(const State& state) const { return static_cast<double>(state.v[kMostNeighbours - 1]); }
   MEANFIELD_DEVICE void store(const State& state, Shared to) const {
-    MEANFIELD_UNROLL
-    for (int i = 0; i < kWords; ++i) to.store_float(i, state.v[i]);
+    MEANFIELD_UNROLL_FOR (int i = 0; i < kWords; ++i) to.store_float(i, state.v[i]);
   }
   MEANFIELD_DEVICE void load(State& state, Shared from) const {
-    MEANFIELD_UNROLL
-    for (int i = 0; i < kWords; ++i) state.v[i] = from.load_float(i);
+    MEANFIELD_UNROLL_FOR (int i = 0; i < kWords; ++i) state.v[i] = from.load_float(i);
   }
 };
 
@@ -117,8 +113,7 @@ struct OverPoints {
     const int64_t firstQuery = block.x() * kPairTile, tiles = (points.rows + kPairTile - 1) / kPairTile;
     const int64_t begin = block.y() * splitTiles, end = begin + splitTiles < tiles ? begin + splitTiles : tiles;
     block.each([&](int thread) {
-      MEANFIELD_UNROLL
-      for (int i = 0; i < kI; ++i) fold.clear(states[thread].of[i]);
+      MEANFIELD_UNROLL_FOR (int i = 0; i < kI; ++i) fold.clear(states[thread].of[i]);
     });
     for (int64_t tile = begin; tile < end; ++tile) {
       block.each([&](int thread) { squares[thread] = {}; });
@@ -133,20 +128,17 @@ struct OverPoints {
         block.each([&](int thread) { add_stage(thread, depth, shared, others, squares[thread]); });
       }
       block.each([&](int thread) {
-        MEANFIELD_UNROLL
-        for (int i = 0; i < kI; ++i) {
+        MEANFIELD_UNROLL_FOR (int i = 0; i < kI; ++i) {
           const int64_t query = firstQuery + thread / 16 + 16 * i;
           const int64_t left = self && query < queries.rows ? self[query] : -1;
-          MEANFIELD_UNROLL
-          for (int j = 0; j < kI; ++j) {
+          MEANFIELD_UNROLL_FOR (int j = 0; j < kI; ++j) {
             const int64_t point = tile * kPairTile + thread % 16 + 16 * j;
             if (point < points.rows && point != left) fold.add(states[thread].of[i], squares[thread].v[i][j]);
           }
         }
       });
     }
-    MEANFIELD_UNROLL
-    for (int i = 0; i < kI; ++i) {
+    MEANFIELD_UNROLL_FOR (int i = 0; i < kI; ++i) {
       block.barrier();
       block.each([&](int thread) { fold.store(states[thread].of[i], shared.from(thread * Fold::kWords)); });
       block.barrier();
@@ -166,7 +158,8 @@ struct OverPoints {
 
  private:
   /// Coordinates from … from + depth of a tile, zeros past the last row.
-  MEANFIELD_DEVICE static void place(int thread, const Operand& operand, int64_t first, int64_t from, int depth, Shared to) {
+  MEANFIELD_DEVICE static void place(int thread, const Operand& operand, int64_t first, int64_t from, int depth,
+                                     Shared to) {
     const int quads = (depth + 3) / 4;
     for (int at = thread; at < kPairTile * quads; at += kThreads) {
       const int64_t row = first + at / quads;
@@ -176,27 +169,20 @@ struct OverPoints {
   }
   MEANFIELD_DEVICE static void add_stage(int thread, int depth, Shared a, Shared b, Squares& squares) {
     Squares sum{};
-    MEANFIELD_ROLLED
-    for (int c = 0; c < depth; c += 4) {
+    MEANFIELD_ROLLED_FOR (int c = 0; c < depth; c += 4) {
       Words query[kI];
-      MEANFIELD_UNROLL
-      for (int i = 0; i < kI; ++i) query[i] = a.load4((thread / 16 + 16 * i) * kPairStride + c);
-      MEANFIELD_UNROLL
-      for (int j = 0; j < kI; ++j) {
+      MEANFIELD_UNROLL_FOR (int i = 0; i < kI; ++i) query[i] = a.load4((thread / 16 + 16 * i) * kPairStride + c);
+      MEANFIELD_UNROLL_FOR (int j = 0; j < kI; ++j) {
         const Words point = b.load4((thread % 16 + 16 * j) * kPairStride + c);
-        MEANFIELD_UNROLL
-        for (int e = 0; e < 4; ++e)
-          MEANFIELD_UNROLL
-          for (int i = 0; i < kI; ++i) {
+        MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e)
+          MEANFIELD_UNROLL_FOR (int i = 0; i < kI; ++i) {
             const float difference = float_of(query[i].w[e]) - float_of(point.w[e]);
             sum.v[i][j] = fmaf(difference, difference, sum.v[i][j]);
           }
       }
     }
-    MEANFIELD_UNROLL
-    for (int i = 0; i < kI; ++i)
-      MEANFIELD_UNROLL
-      for (int j = 0; j < kI; ++j) squares.v[i][j] += sum.v[i][j];
+    MEANFIELD_UNROLL_FOR (int i = 0; i < kI; ++i)
+      MEANFIELD_UNROLL_FOR (int j = 0; j < kI; ++j) squares.v[i][j] += sum.v[i][j];
   }
 };
 

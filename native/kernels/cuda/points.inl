@@ -15,10 +15,12 @@ class DevicePoints {
   DevicePoints(Device& device, Points points) : values_(device), stride_((points.dimension + 3) / 4 * 4) {
     values_.resize(std::max<int64_t>(1, points.count * stride_));
     device.zero(values_.data(), static_cast<size_t>(points.count * stride_) * sizeof(float));
-    device.copy_in(values_.data(), static_cast<size_t>(stride_) * 4, points.data, static_cast<size_t>(points.dimension) * 4,
-                   static_cast<size_t>(points.dimension) * 4, points.count);
+    device.copy_in(values_.data(), static_cast<size_t>(stride_) * 4, points.data,
+                   static_cast<size_t>(points.dimension) * 4, static_cast<size_t>(points.dimension) * 4, points.count);
   }
-  Operand rows(int64_t first, int64_t count) const { return {values_.data() + first * stride_, stride_, nullptr, count}; }
+  Operand rows(int64_t first, int64_t count) const {
+    return {values_.data() + first * stride_, stride_, nullptr, count};
+  }
 
  private:
   Array<float> values_;
@@ -40,7 +42,8 @@ Status over_points(int32_t number, Points points, Points queries, const int64_t*
   const int64_t wanted = std::max<int64_t>(1, std::min<int64_t>(64, tiles / 16)), each = (tiles + wanted - 1) / wanted;
   const int64_t splits = (tiles + each - 1) / each;
   const double perQuery = static_cast<double>(points.count) * static_cast<double>(points.dimension + 16);
-  const int64_t most = std::max<int64_t>(kPairTile, static_cast<int64_t>(kLaunchCoordinates / perQuery) / kPairTile * kPairTile);
+  const int64_t most =
+      std::max<int64_t>(kPairTile, static_cast<int64_t>(kLaunchCoordinates / perQuery) / kPairTile * kPairTile);
   Array<typename Fold::State> partial(device);
   Array<double> found(device);
   partial.resize(splits * std::min(most, queries.count));

@@ -21,8 +21,7 @@ namespace cuda {
 class Device {
  public:
   explicit Device(int index)
-      : gang_(Gang::of_this_thread(index)),
-        own_(gang_ ? nullptr : std::make_unique<RawDevice>(index)),
+      : gang_(Gang::of_this_thread(index)), own_(gang_ ? nullptr : std::make_unique<RawDevice>(index)),
         raw_(gang_ ? gang_->device() : *own_) {}
 
   void use() const { raw_.use(); }
@@ -43,7 +42,8 @@ class Device {
   void zero(void* memory, size_t bytes) { gang_ ? gang_->zero(memory, bytes) : raw_.zero(memory, bytes); }
   /// `rows` rows of `width` bytes, multiples of four; a pitch is the distance from one row to the next.
   void copy_in(void* to, size_t toPitch, const void* from, size_t fromPitch, size_t width, int64_t rows) {
-    gang_ ? gang_->copy_in(to, toPitch, from, fromPitch, width, rows) : raw_.copy_in(to, toPitch, from, fromPitch, width, rows);
+    gang_ ? gang_->copy_in(to, toPitch, from, fromPitch, width, rows)
+          : raw_.copy_in(to, toPitch, from, fromPitch, width, rows);
   }
   /// Returns when the copy is there.
   void copy_out(void* to, size_t toPitch, const void* from, size_t fromPitch, size_t width, int64_t rows) {

@@ -85,7 +85,8 @@ Backend table_of(const char* isa) {
                         const CancelToken* cancel, double* squares) {
     return guarded([&] { return over_points(device, points, queries, self, NearestFold{k}, cancel, squares); });
   };
-  table.mixture = [](int32_t device, Points centres, double variance, Points queries, const CancelToken* cancel, double* logs) {
+  table.mixture = [](int32_t device, Points centres, double variance, Points queries, const CancelToken* cancel,
+                     double* logs) {
     const MixtureFold fold{static_cast<float>(0.5 / variance)};
     return guarded([&] { return over_points(device, centres, queries, nullptr, fold, cancel, logs); });
   };

@@ -10,7 +10,7 @@ namespace meanfield {
 namespace cuda {
 
 constexpr int64_t kSlabRows = 1024;
-constexpr int kFoldTiles = 8;      // tiles whose sums are added in float32
+constexpr int kFoldTiles = 8;       // tiles whose sums are added in float32
 constexpr int kOutputsAtOnce = 16;  // k > 1: outputs a pass
 constexpr int kSigmaStride = kTile + 8;
 
@@ -38,29 +38,26 @@ struct OutputsOfOne {
     const int64_t begin = block.y() * splitTiles, end = begin + splitTiles < tiles ? begin + splitTiles : tiles;
     block.each([&](int thread) {
       total[thread] = 0;
-      MEANFIELD_UNROLL
-      for (int j = 0; j < P::kJ; ++j) sums[thread].v[j] = 0;
+      MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; ++j) sums[thread].v[j] = 0;
     });
     for (int64_t t = begin; t < end; ++t) {
       multiply<P, false>(block, shared, particles, t * kTile, rows, firstRow, inputs, tile);
       block.each([&](int thread) {
-        MEANFIELD_UNROLL
-        for (int i = 0; i < P::kI; ++i) {
+        MEANFIELD_UNROLL_FOR (int i = 0; i < P::kI; ++i) {
           const int64_t r = t * kTile + P::row(thread, i);
           const float weight = r < particles.rows ? *c.row(r) : 0.0f;
           const float* s = tile[thread].v[i];
-          MEANFIELD_UNROLL
-          for (int j = 0; j < P::kJ; j += 4) {
-            const Units4 units = units4<P::kPrecision != Precision::Float32>(activation, s[j], s[j + 1], s[j + 2], s[j + 3]);
-            MEANFIELD_UNROLL
-            for (int e = 0; e < 4; ++e) sums[thread].v[j + e] = fmaf(weight, units.value[e], sums[thread].v[j + e]);
+          MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; j += 4) {
+            const Units4 units =
+                units4<P::kPrecision != Precision::Float32>(activation, s[j], s[j + 1], s[j + 2], s[j + 3]);
+            MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e)
+              sums[thread].v[j + e] = fmaf(weight, units.value[e], sums[thread].v[j + e]);
           }
         }
       });
       if ((t + 1 - begin) % kFoldTiles != 0 && t + 1 != end) continue;
       block.each([&](int thread) {
-        MEANFIELD_UNROLL
-        for (int j = 0; j < P::kJ; ++j) {
+        MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; ++j) {
           shared.store_float(P::row_group(thread) * kTile + P::template column<false>(thread, j), sums[thread].v[j]);
           sums[thread].v[j] = 0;
         }
@@ -107,31 +104,27 @@ struct OutputsOfMany {
     for (int64_t t = begin; t < end; ++t) {
       multiply<P, false>(block, shared, particles, t * kTile, rows, firstRow, inputs, tile);
       block.each([&](int thread) {
-        MEANFIELD_UNROLL
-        for (int i = 0; i < P::kI; ++i) {
+        MEANFIELD_UNROLL_FOR (int i = 0; i < P::kI; ++i) {
           float* s = tile[thread].v[i];
-          MEANFIELD_UNROLL
-          for (int j = 0; j < P::kJ; j += 4) {
-            const Units4 units = units4<P::kPrecision != Precision::Float32>(activation, s[j], s[j + 1], s[j + 2], s[j + 3]);
-            MEANFIELD_UNROLL
-            for (int e = 0; e < 4; ++e) s[j + e] = units.value[e];
+          MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; j += 4) {
+            const Units4 units =
+                units4<P::kPrecision != Precision::Float32>(activation, s[j], s[j + 1], s[j + 2], s[j + 3]);
+            MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e) s[j + e] = units.value[e];
           }
         }
       });
       for (int first = 0; first < k; first += kOutputsAtOnce) {
         block.each([&](int thread) {
-          MEANFIELD_UNROLL
-          for (int o = 0; o < kOwned; ++o) sums[thread].v[o] = 0;
+          MEANFIELD_UNROLL_FOR (int o = 0; o < kOwned; ++o) sums[thread].v[o] = 0;
         });
         for (int chunk = 0; chunk < kTile / kChunk; ++chunk) {
           block.each([&](int thread) {
-            MEANFIELD_UNROLL
-            for (int i = 0; i < P::kI; ++i) {
+            MEANFIELD_UNROLL_FOR (int i = 0; i < P::kI; ++i) {
               const int at = P::row(thread, i);
               if (at / kChunk != chunk) continue;
-              MEANFIELD_UNROLL
-              for (int j = 0; j < P::kJ; ++j)
-                shared.store_float(at % kChunk * kSigmaStride + P::template column<false>(thread, j), tile[thread].v[i][j]);
+              MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; ++j)
+                shared.store_float(at % kChunk * kSigmaStride + P::template column<false>(thread, j),
+                                   tile[thread].v[i][j]);
             }
             for (int at = thread; at < kChunk * kOutputsAtOnce; at += kThreads) {
               const int64_t r = t * kTile + chunk * kChunk + at / kOutputsAtOnce;
@@ -144,11 +137,10 @@ struct OutputsOfMany {
             const int row = thread % kTile, owned = thread / kTile * kOwned;
             for (int r = 0; r < kChunk; ++r) {
               const float value = shared.load_float(r * kSigmaStride + row);
-              MEANFIELD_UNROLL
-              for (int o = 0; o < kOwned; o += 4) {
+              MEANFIELD_UNROLL_FOR (int o = 0; o < kOwned; o += 4) {
                 const Words weight = weights.load4(r * kOutputsAtOnce + owned + o);
-                MEANFIELD_UNROLL
-                for (int e = 0; e < 4; ++e) sums[thread].v[o + e] = fmaf(float_of(weight.w[e]), value, sums[thread].v[o + e]);
+                MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e)
+                  sums[thread].v[o + e] = fmaf(float_of(weight.w[e]), value, sums[thread].v[o + e]);
               }
             }
           });
@@ -157,8 +149,7 @@ struct OutputsOfMany {
         block.each([&](int thread) {
           const int64_t row = firstRow + thread % kTile;
           double* to = partial + (block.y() * rows.rows + row) * k;
-          MEANFIELD_UNROLL
-          for (int o = 0; o < kOwned; ++o) {
+          MEANFIELD_UNROLL_FOR (int o = 0; o < kOwned; ++o) {
             const int output = first + thread / kTile * kOwned + o;
             if (row < rows.rows && output < k)
               to[output] = (t == begin ? 0.0 : to[output]) + static_cast<double>(sums[thread].v[o]);
@@ -215,26 +206,22 @@ struct SlabTile {
     if (kDelta && k > 1) {  // Σ_j ω_ij c_rj first, kept where Δ will be, by the thread that will want it
       multiply<P, false>(block, shared, c, firstParticle, omega, firstRow, k, tile);
       block.each([&](int thread) {
-        MEANFIELD_UNROLL
-        for (int i = 0; i < P::kI; ++i)
+        MEANFIELD_UNROLL_FOR (int i = 0; i < P::kI; ++i)
           if (firstParticle + P::row(thread, i) < particles.rows) {
-            MEANFIELD_UNROLL
-            for (int j = 0; j < P::kJ; ++j) *at(thread, i, j) = tile[thread].v[i][j];
+            MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; ++j) *at(thread, i, j) = tile[thread].v[i][j];
           }
       });
     }
     multiply<P, false>(block, shared, particles, firstParticle, rows, firstRow, inputs, tile);
     block.each([&](int thread) {
-      MEANFIELD_UNROLL
-      for (int i = 0; i < P::kI; ++i) {
+      MEANFIELD_UNROLL_FOR (int i = 0; i < P::kI; ++i) {
         const int64_t r = firstParticle + P::row(thread, i);
         const float weight = kDelta && k == 1 && r < particles.rows ? *c.row(r) : 0.0f;
         float* s = tile[thread].v[i];
-        MEANFIELD_UNROLL
-        for (int j = 0; j < P::kJ; j += 4) {
-          const Units4 units = units4<P::kPrecision != Precision::Float32>(activation, s[j], s[j + 1], s[j + 2], s[j + 3]);
-          MEANFIELD_UNROLL
-          for (int e = 0; e < 4; ++e) {
+        MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; j += 4) {
+          const Units4 units =
+              units4<P::kPrecision != Precision::Float32>(activation, s[j], s[j + 1], s[j + 2], s[j + 3]);
+          MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e) {
             if (kDelta && r < particles.rows) {
               const int64_t row = firstRow + P::template column<false>(thread, j + e);
               const float pull = k > 1 ? *at(thread, i, j + e) : row < omega.rows ? weight * *omega.row(row) : 0.0f;
@@ -249,16 +236,13 @@ struct SlabTile {
       for (int output = 0; output < k; ++output) {
         block.each([&](int thread) {
           float weight[P::kJ];
-          MEANFIELD_UNROLL
-          for (int j = 0; j < P::kJ; ++j) {
+          MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; ++j) {
             const int64_t row = firstRow + P::template column<false>(thread, j);
             weight[j] = row < omega.rows ? omega.row(row)[output] : 0.0f;
           }
-          MEANFIELD_UNROLL
-          for (int i = 0; i < P::kI; ++i) {
+          MEANFIELD_UNROLL_FOR (int i = 0; i < P::kI; ++i) {
             float sum = 0;
-            MEANFIELD_UNROLL
-            for (int j = 0; j < P::kJ; ++j) sum = fmaf(weight[j], tile[thread].v[i][j], sum);
+            MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; ++j) sum = fmaf(weight[j], tile[thread].v[i][j], sum);
             shared.store_float(P::column_group(thread) * kTile + P::row(thread, i), sum);
           }
         });
@@ -293,12 +277,10 @@ struct SlabDrift {
     const int64_t firstParticle = block.x() * kTile, firstInput = block.y() * kTile;
     multiply<P, true>(block, shared, delta, firstParticle, rows, firstInput, rows.rows, tile);
     block.each([&](int thread) {
-      MEANFIELD_UNROLL
-      for (int i = 0; i < P::kI; ++i) {
+      MEANFIELD_UNROLL_FOR (int i = 0; i < P::kI; ++i) {
         const int64_t r = firstParticle + P::row(thread, i);
         if (r >= delta.rows) continue;
-        MEANFIELD_UNROLL
-        for (int j = 0; j < P::kJ; ++j) {
+        MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; ++j) {
           const int64_t input = firstInput + P::template column<true>(thread, j);
           if (input >= inputs) continue;
           double* to = drift + r * stride + input;

@@ -13,11 +13,11 @@ namespace meanfield {
 namespace cuda {
 
 constexpr int kTile = 128;
-constexpr int kStageWords = 16;                    // words of the summed index in a stage
-constexpr int kInnerStride = kStageWords + 4;      // [row][word]: eight rows of four words fall into different banks
-constexpr int kOuterStride = kTile + 8;            // [word][column]: four words of eight columns do
+constexpr int kStageWords = 16;                // words of the summed index in a stage
+constexpr int kInnerStride = kStageWords + 4;  // [row][word]: eight rows of four words fall into different banks
+constexpr int kOuterStride = kTile + 8;        // [word][column]: four words of eight columns do
 constexpr int kOperandWords = kTile * kInnerStride;
-constexpr int kProductWords = 4 * kOperandWords;   // two stages of two operands
+constexpr int kProductWords = 4 * kOperandWords;  // two stages of two operands
 static_assert(kStageWords * kOuterStride <= kOperandWords, "either layout fits");
 
 /// A matrix in device memory by rows: row i at data + (index ? index[i] : i)·stride. Strides are multiples of four, and
@@ -74,8 +74,8 @@ MEANFIELD_DEVICE uint32_t bf16_of(uint32_t low, uint32_t high) {
   uint32_t packed = 0;
   for (int i = 0; i < 2; ++i) {
     const bool special = (half[i] & 0x7F800000u) == 0x7F800000u;
-    const uint32_t rounded = special ? half[i] | ((half[i] & 0xFFFFu) != 0 ? 0x400000u : 0)
-                                     : half[i] + 0x7FFFu + ((half[i] >> 16) & 1);
+    const uint32_t rounded =
+        special ? half[i] | ((half[i] & 0xFFFFu) != 0 ? 0x400000u : 0) : half[i] + 0x7FFFu + ((half[i] >> 16) & 1);
     packed |= (rounded >> 16) << (16 * i);
   }
   return packed;
@@ -109,29 +109,22 @@ struct FloatProduct {
       Tile& sum = tile[thread];
       for (int word = 0; word < kStageWords; word += 4) {
         Words rows[kI];
-        MEANFIELD_UNROLL
-        for (int i = 0; i < kI; ++i) rows[i] = a.load4(row(thread, i) * kInnerStride + word);
+        MEANFIELD_UNROLL_FOR (int i = 0; i < kI; ++i) rows[i] = a.load4(row(thread, i) * kInnerStride + word);
         if (kOuter) {
-          MEANFIELD_UNROLL
-          for (int e = 0; e < 4; ++e) {
-            MEANFIELD_UNROLL
-            for (int half = 0; half < 2; ++half) {
+          MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e) {
+            MEANFIELD_UNROLL_FOR (int half = 0; half < 2; ++half) {
               const Words columns = b.load4((word + e) * kOuterStride + column<true>(thread, 4 * half));
-              MEANFIELD_UNROLL
-              for (int i = 0; i < kI; ++i)
-                MEANFIELD_UNROLL
-                for (int j = 0; j < 4; ++j)
+              MEANFIELD_UNROLL_FOR (int i = 0; i < kI; ++i)
+                MEANFIELD_UNROLL_FOR (int j = 0; j < 4; ++j)
                   sum.v[i][4 * half + j] += float_of(rows[i].w[e]) * float_of(columns.w[j]);
             }
           }
         } else {
-          MEANFIELD_UNROLL
-          for (int j = 0; j < kJ; ++j) {
+          MEANFIELD_UNROLL_FOR (int j = 0; j < kJ; ++j) {
             const Words columns = b.load4(column<false>(thread, j) * kInnerStride + word);
-            MEANFIELD_UNROLL
-            for (int e = 0; e < 4; ++e)
-              MEANFIELD_UNROLL
-              for (int i = 0; i < kI; ++i) sum.v[i][j] += float_of(rows[i].w[e]) * float_of(columns.w[e]);
+            MEANFIELD_UNROLL_FOR (int e = 0; e < 4; ++e)
+              MEANFIELD_UNROLL_FOR (int i = 0; i < kI; ++i)
+                sum.v[i][j] += float_of(rows[i].w[e]) * float_of(columns.w[e]);
           }
         }
       }
@@ -202,28 +195,21 @@ struct MatrixProduct {
   MEANFIELD_DEVICE static void multiply_stage(Block& block, Shared a, Shared b, PerThread<Tile>& tile) {
     PerThread<Fragments> fragments = block.per_thread<Fragments>();
     block.each_warp([&](int warp) {
-      MEANFIELD_UNROLL
-      for (int word = 0; word < kStageWords; word += 8) {
+      MEANFIELD_UNROLL_FOR (int word = 0; word < kStageWords; word += 8) {
         block.lanes(warp, [&](int thread) {
           Fragments& mine = fragments[thread];
           const int g = thread % 32 / 4, t = thread % 4;
-          MEANFIELD_UNROLL
-          for (int m = 0; m < kM; ++m)
-            MEANFIELD_UNROLL
-            for (int i = 0; i < 4; ++i)
+          MEANFIELD_UNROLL_FOR (int m = 0; m < kM; ++m)
+            MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i)
               mine.a[m][i] = a.load((warp / 2 * 64 + m * 16 + g + 8 * (i % 2)) * kInnerStride + word + t + i / 2 * 4);
-          MEANFIELD_UNROLL
-          for (int n = 0; n < kN; ++n)
-            MEANFIELD_UNROLL
-            for (int i = 0; i < 2; ++i) {
+          MEANFIELD_UNROLL_FOR (int n = 0; n < kN; ++n)
+            MEANFIELD_UNROLL_FOR (int i = 0; i < 2; ++i) {
               const int at = warp % 2 * 64 + n * 8 + g, from = word + t + 4 * i;
               mine.b[n][i] = b.load(kOuter ? from * kOuterStride + at : at * kInnerStride + from);
             }
         });
-        MEANFIELD_UNROLL
-        for (int m = 0; m < kM; ++m)
-          MEANFIELD_UNROLL
-          for (int n = 0; n < kN; ++n) {
+        MEANFIELD_UNROLL_FOR (int m = 0; m < kM; ++m)
+          MEANFIELD_UNROLL_FOR (int n = 0; n < kN; ++n) {
 #ifdef __CUDACC__
             float c[4] = {tile[0].v[2 * m][2 * n], tile[0].v[2 * m][2 * n + 1], tile[0].v[2 * m + 1][2 * n],
                           tile[0].v[2 * m + 1][2 * n + 1]};
@@ -259,19 +245,16 @@ struct Staged {
 /// Rows first … first + 127 of an operand, words of summed indices from … on: [row][word].
 template <class P>
 MEANFIELD_DEVICE void fetch_inner(int thread, const Operand& operand, int64_t first, int64_t from, Staged<P>& staged) {
-  MEANFIELD_UNROLL
-  for (int c = 0; c < Staged<P>::kChunks; ++c) {
+  MEANFIELD_UNROLL_FOR (int c = 0; c < Staged<P>::kChunks; ++c) {
     const int chunk = thread + c * P::kThreads;
     const int64_t row = first + chunk / 4, at = from + chunk % 4 * 4 * P::kPerWord;
     Words parts[P::kPerWord] = {};
     if (row < operand.rows) {
       const float* data = operand.row(row) + at;
-      MEANFIELD_UNROLL
-      for (int part = 0; part < P::kPerWord; ++part)
+      MEANFIELD_UNROLL_FOR (int part = 0; part < P::kPerWord; ++part)
         if (at + 4 * part + 4 <= operand.stride) parts[part] = load_words(data + 4 * part);
     }
-    MEANFIELD_UNROLL
-    for (int i = 0; i < 4; ++i) {
+    MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i) {
       if constexpr (P::kPrecision == Precision::Float32) staged.chunk[c].w[i] = parts[0].w[i];
       if constexpr (P::kPrecision == Precision::Tf32) staged.chunk[c].w[i] = tf32_of(parts[0].w[i]);
       if constexpr (P::kPrecision == Precision::Bf16)
@@ -281,8 +264,7 @@ MEANFIELD_DEVICE void fetch_inner(int thread, const Operand& operand, int64_t fi
 }
 template <class P>
 MEANFIELD_DEVICE void place_inner(int thread, const Staged<P>& staged, Shared to) {
-  MEANFIELD_UNROLL
-  for (int c = 0; c < Staged<P>::kChunks; ++c) {
+  MEANFIELD_UNROLL_FOR (int c = 0; c < Staged<P>::kChunks; ++c) {
     const int chunk = thread + c * P::kThreads;
     to.store4(chunk / 4 * kInnerStride + chunk % 4 * 4, staged.chunk[c]);
   }
@@ -291,16 +273,13 @@ MEANFIELD_DEVICE void place_inner(int thread, const Staged<P>& staged, Shared to
 /// Columns first … first + 127 of rows from … on: [word][column].
 template <class P>
 MEANFIELD_DEVICE void fetch_outer(int thread, const Operand& operand, int64_t first, int64_t from, Staged<P>& staged) {
-  MEANFIELD_UNROLL
-  for (int c = 0; c < Staged<P>::kChunks; ++c) {
+  MEANFIELD_UNROLL_FOR (int c = 0; c < Staged<P>::kChunks; ++c) {
     const int chunk = thread + c * P::kThreads;
     const int64_t row = from + chunk / 32 * P::kPerWord, at = first + chunk % 32 * 4;
     Words parts[P::kPerWord] = {};
-    MEANFIELD_UNROLL
-    for (int part = 0; part < P::kPerWord; ++part)
+    MEANFIELD_UNROLL_FOR (int part = 0; part < P::kPerWord; ++part)
       if (row + part < operand.rows && at + 4 <= operand.stride) parts[part] = load_words(operand.row(row + part) + at);
-    MEANFIELD_UNROLL
-    for (int i = 0; i < 4; ++i) {
+    MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i) {
       if constexpr (P::kPrecision == Precision::Float32) staged.chunk[c].w[i] = parts[0].w[i];
       if constexpr (P::kPrecision == Precision::Tf32) staged.chunk[c].w[i] = tf32_of(parts[0].w[i]);
       if constexpr (P::kPrecision == Precision::Bf16) staged.chunk[c].w[i] = bf16_of(parts[0].w[i], parts[1].w[i]);
@@ -309,8 +288,7 @@ MEANFIELD_DEVICE void fetch_outer(int thread, const Operand& operand, int64_t fi
 }
 template <class P>
 MEANFIELD_DEVICE void place_outer(int thread, const Staged<P>& staged, Shared to) {
-  MEANFIELD_UNROLL
-  for (int c = 0; c < Staged<P>::kChunks; ++c) {
+  MEANFIELD_UNROLL_FOR (int c = 0; c < Staged<P>::kChunks; ++c) {
     const int chunk = thread + c * P::kThreads;
     to.store4(chunk / 32 * kOuterStride + chunk % 32 * 4, staged.chunk[c]);
   }
@@ -342,10 +320,8 @@ MEANFIELD_DEVICE void multiply(Block& block, Shared shared, const Operand& a, in
     });
   };
   block.each([&](int thread) {
-    MEANFIELD_UNROLL
-    for (int i = 0; i < P::kI; ++i)
-      MEANFIELD_UNROLL
-      for (int j = 0; j < P::kJ; ++j) tile[thread].v[i][j] = 0;
+    MEANFIELD_UNROLL_FOR (int i = 0; i < P::kI; ++i)
+      MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; ++j) tile[thread].v[i][j] = 0;
   });
   fetch(0);
   block.barrier();

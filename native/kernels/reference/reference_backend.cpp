@@ -102,7 +102,8 @@ std::vector<double> drift_of(const ReferenceNetwork& net, int64_t r, int32_t mat
   return drift;
 }
 
-Status gradient(void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, float* out) {
+Status gradient(void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                float* out) {
   return guarded([&] {
     const ReferenceNetwork& net = at(network);
     for (int64_t r = 0; r < net.shape.particles; ++r) {
@@ -114,7 +115,7 @@ Status gradient(void* network, int32_t matrix, Rows rows, const double* weights,
 }
 
 Status move(void* network, int32_t matrix, Rows rows, const double* weights, const Update* update,
-              const CancelToken* cancel) {
+            const CancelToken* cancel) {
   return guarded([&] {
     ReferenceNetwork& net = at(network);
     const int64_t p = net.shape.parameters();
@@ -174,9 +175,9 @@ Status sum_squares(void* network, double* sum) {
 }  // namespace
 
 const Backend* reference_backend() {
-  static const Backend backend = {kBackendVersion, "reference", "scalar",   open,     close,    add_matrix, write_particles,
-                                  read_particles,  outputs,     gradient, move, step, energies, sum_squares, nullptr,
-                                  nullptr,         nullptr,     nullptr,  nullptr, nullptr, nullptr};
+  static const Backend backend = {kBackendVersion, "reference", "scalar", open,    close,   add_matrix, write_particles,
+                                  read_particles,  outputs,     gradient, move,    step,    energies,   sum_squares,
+                                  nullptr,         nullptr,     nullptr,  nullptr, nullptr, nullptr,    nullptr};
   return &backend;
 }
 
