@@ -24,8 +24,9 @@ export const cudaDevices = (): NativeCudaReport => binding().cudaDevices()
  */
 export function chooseDevice(device: Device = 'auto', look: () => NativeCudaReport = cudaDevices): ChosenDevice {
   if (device === 'cpu') return { name: 'cpu' }
-  const numbers = device.startsWith('cuda:') ? device.slice(5).split(',') : ['0']
-  if (device !== 'auto' && !(/^cuda(:|$)/.test(device) && numbers.every((number) => /^\d{1,2}$/.test(number))))
+  const text = String(device)
+  const numbers = text.startsWith('cuda:') ? text.slice(5).split(',') : ['0']
+  if (device !== 'auto' && !(/^cuda(:|$)/.test(text) && numbers.every((number) => /^\d{1,2}$/.test(number))))
     throw new InvalidOptionError(`device is '${device}'; expected 'auto', 'cpu', 'cuda', 'cuda:N' or 'cuda:N,N'.`)
   const { devices, reason } = look()
   if (device === 'auto') {

@@ -76,7 +76,7 @@ describe('bad data and bad values end with 2', () => {
       'half a particle',
       [...fitClouds, '--particles', '1.5'],
       'INVALID_OPTION',
-      /--particles is 1\.5; expected an integer/,
+      /--particles is 1\.5; expected 'auto' or an integer/,
     ],
     ['no number', [...fitClouds, '--seed', 'x'], 'INVALID_OPTION', /--seed is 'x'; expected a number/],
     ['no algorithm', [...fitClouds, '--algorithm', 'adam'], 'INVALID_OPTION', /--algorithm is 'adam'; expected one of/],

@@ -62,7 +62,7 @@ describe('bad input is refused before any work', () => {
     [{ threads: 0 }, /'threads' is 0; expected a whole number of at least 1 and at most 1024/],
     [{ seed: -1 }, /'seed' is -1/],
     [{ seed: 'x' }, /'seed' is x/],
-    [{ device: 'gpu' }, /device is 'gpu'; expected 'auto', 'cpu', 'cuda' or 'cuda:N'/],
+    [{ device: 'gpu' }, /device is 'gpu'; expected 'auto', 'cpu', 'cuda', 'cuda:N' or 'cuda:N,N'/],
     [{ device: null }, /device is/],
     [{ signal: {} }, /not an AbortSignal/],
     [{ snapshots: 5 }, /snapshots is 5; expected an array of steps/],
