@@ -55,6 +55,13 @@ void check_shape(const Table& table, const Loss& loss, int outputs, const std::s
 
 constexpr int64_t kWidestPreconditioner = 4096;
 
+/// At most 4096 rows, evenly spread: the largest eigenvalue of a sample of that size is close, and the cost bounded.
+MatrixView<const float> sample_of(const MatrixView<const float>& x) {
+  constexpr int64_t kRows = 4096;
+  const int64_t every = (x.rows + kRows - 1) / kRows;
+  return {x.data, (x.rows + every - 1) / every, x.cols, x.stride * every};
+}
+
 double mean_gradient(Problem& problem) {
   std::vector<double> weights;
   problem.loss_weights(weights);
@@ -142,18 +149,15 @@ std::pair<const Backend*, int> MeanFieldFit::place() const {
   return {machine.backend, machine.device};
 }
 
-DataConstants MeanFieldFit::measure_data(const MatrixView<const float>& x, const CancelToken& cancel) const {
+DataConstants MeanFieldFit::measure_data(const CancelToken& cancel) const {
+  const MatrixView<const float>& x = request_.train.features;
   DataConstants constants;
   for (int64_t i = 0; i < x.rows; ++i) {
     cancel.check();
     for (int64_t j = 0; j < x.cols; ++j) constants.meanSquare += static_cast<double>(x(i, j)) * x(i, j);
   }
   constants.meanSquare = constants.meanSquare / static_cast<double>(x.rows) + (model_.bias ? 1 : 0);
-  // At most 4096 rows, evenly spread: the largest eigenvalue of a sample of that size is close, and the cost bounded.
-  constexpr int64_t kRows = 4096;
-  const int64_t every = (x.rows + kRows - 1) / kRows;
-  const MatrixView<const float> sample(x.data, (x.rows + every - 1) / every, x.cols, x.stride * every);
-  constants.largestEigen = second_moment_norm(sample, model_.bias, &cancel);
+  constants.largestEigen = second_moment_norm(sample_of(x), model_.bias, &cancel);
   return constants;
 }
 
@@ -184,6 +188,14 @@ std::string MeanFieldFit::identity() const {
   return text;
 }
 
+void MeanFieldFit::place(Problem& problem) const {
+  if (request_.initial)
+    problem.write_particles(request_.initial);
+  else
+    problem.draw_initial(Stream::Init, 0);
+  problem.project();
+}
+
 FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(const double*)>& onPoint) {
   const Clock::time_point start = Clock::now();
   check_finite(request_.train.features, "training", cancel);
@@ -200,7 +212,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     return choice.value;
   };
   choose("particles", !particleChoice_.why.empty(), particleChoice_);
-  const DataConstants data = measure_data(request_.train.features, cancel);
+  const DataConstants data = measure_data(cancel);
   const double scale =
       scaleFromAlgorithm_
           ? choose("outputScale", true,
@@ -216,6 +228,12 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   const Machine machine = choose_machine(request_.backend, request_.isa, request_.precision);
   const Backend* backend = machine.backend;
   NetworkShape shape = machine.place(network_shape(model_, request_.train.features.cols, scale, result.threads));
+  Preconditioner preconditioner;
+  const bool preconditioned = model_.preconditioner != Preconditioning::None;
+  if (preconditioned) {
+    preconditioner = find_preconditioner(backend, shape, variance, cancel);
+    if (model_.preconditionPrior) return run_on(preconditioner, cancel, onPoint);
+  }
   Network network(backend, shape);
   const auto register_table = [&](const Table& table) {
     return Targets{network.add_matrix(table.features), table.features.rows, table.targets};
@@ -233,23 +251,14 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     return made;
   };
   problem.geometry = model_.geometry;
+  if (preconditioned) problem.preconditioner = &preconditioner;
   if (model_.annealing != Annealing::Constant)
     problem.schedule = {model_.annealing,
                         choose("initialEntropy", !model_.initialEntropy,
                                {model_.initialEntropy.value_or(100 * model_.entropy), "100 times the entropy"}),
                         model_.annealingSteps, model_.annealRidge};
   problem.interrupt_with(&cancel);
-  if (request_.initial)
-    problem.write_particles(request_.initial);
-  else
-    problem.draw_initial(Stream::Init, 0);
-  problem.project();
-  Preconditioner preconditioner;
-  if (model_.preconditioner != Preconditioning::None) {
-    preconditioner = find_preconditioner(problem, cancel);
-    if (model_.preconditionPrior) return run_on(preconditioner, cancel, onPoint);
-    problem.preconditioner = &preconditioner;
-  }
+  place(problem);
   const double gradient = std::isfinite(loss_.gradient_bound(shape.neuron.outputs)) ? 0 : mean_gradient(problem);
   Resolver resolver;
   resolver.rows = train.rows;
@@ -263,10 +272,10 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   double steepest = problem.ridge;  // the ridge is largest at the start
   problem.settle();
   DataConstants curvature = data;
-  if (problem.preconditioner) {  // steps are those of the mapped inputs
-    const std::vector<float> mapped = preconditioner.transform(request_.train.features);
-    curvature.largestEigen =
-        measure_data({mapped.data(), train.rows, request_.train.features.cols}, cancel).largestEigen;
+  if (preconditioned) {  // steps are those of the mapped inputs
+    const MatrixView<const float> sample = sample_of(request_.train.features);
+    const std::vector<float> mapped = preconditioner.transform(sample);
+    curvature.largestEigen = second_moment_norm({mapped.data(), sample.rows, sample.cols}, model_.bias, &cancel);
     steepest *= std::max(preconditioner.largest, 1.0);
   }
   resolver.stepFor = [&](const Neuron& neuron) {
@@ -286,8 +295,8 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   certificate.draws =
       options_.certificateDraws.value_or(static_cast<int64_t>(std::min(20000.0, std::max(1000.0, affordable))));
   // The mixture of the certificate takes a step without preconditioner.
-  certificate.step = problem.preconditioner ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient).value
-                                            : resolver.resolved;
+  certificate.step =
+      preconditioned ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient).value : resolver.resolved;
   const bool certifiable = options_.certificate && model_.geometry == Geometry::Free && algorithm_.samples &&
                            ridge > 0 && shape.particles > 1;
   method->certify_with(certificate, pool, certifiable ? options_.certificateEvery.value_or(0) : 0);

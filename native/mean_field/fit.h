@@ -104,10 +104,13 @@ class MeanFieldFit {
   std::pair<const Backend*, int> place() const;
 
  private:
-  DataConstants measure_data(const MatrixView<const float>& x, const CancelToken& cancel) const;
+  DataConstants measure_data(const CancelToken& cancel) const;
   std::string identity() const;
-  /// From the inputs, or from the gradients at the present particles.
-  Preconditioner find_preconditioner(Problem& problem, const CancelToken& cancel) const;
+  /// Puts the particles where the fit starts.
+  void place(Problem& problem) const;
+  /// From the inputs, or from the gradients at the start, of a network that is gone afterwards.
+  Preconditioner find_preconditioner(const Backend* backend, const NetworkShape& shape, double initialVariance,
+                                     const CancelToken& cancel) const;
   /// The fit on the inputs times A, in whose coordinates everything is as usual; its particles are brought back.
   FitResult run_on(const Preconditioner& map, const CancelToken& cancel,
                    const std::function<void(const double* row)>& onPoint) const;

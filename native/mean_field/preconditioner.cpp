@@ -52,8 +52,8 @@ std::vector<float> Preconditioner::transform(const MatrixView<const float>& x) c
   return made;
 }
 
-void Preconditioner::map(float* particles, int64_t count, int64_t p, bool inverse) const {
-  Block weights(particles, count, d, Stride(p));
+void Preconditioner::map(std::vector<float>& particles, int64_t p, bool inverse) const {
+  Block weights(particles.data(), static_cast<int64_t>(particles.size()) / p, d, Stride(p));
   weights = (weights * ConstBlock((inverse ? inverseRoot : root).data(), d, d, Stride(d))).eval();
 }
 
@@ -78,7 +78,8 @@ Preconditioner whitening(const MatrixView<const float>& x, const CancelToken& ca
   return of_moment(second_moment(x.data, x.rows, x.stride, x.cols, &cancel), -1);
 }
 
-Preconditioner gradient_covariance(const std::vector<float>& gradients, int64_t count, int64_t p, int64_t d) {
+Preconditioner gradient_covariance(const std::vector<float>& gradients, int64_t p, int64_t d) {
+  const int64_t count = static_cast<int64_t>(gradients.size()) / p;
   return of_moment(second_moment(gradients.data(), count, p, d, nullptr), 1);
 }
 

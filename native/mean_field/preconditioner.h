@@ -27,7 +27,7 @@ struct Preconditioner {
   /// x A, row by row.
   std::vector<float> transform(const MatrixView<const float>& x) const;
   /// The feature weights of each particle times A (or its inverse); M × p, in place.
-  void map(float* particles, int64_t count, int64_t p, bool inverse) const;
+  void map(std::vector<float>& particles, int64_t p, bool inverse) const;
   /// θ ← θ − D((1 − keep) θ + rate G) + noise D^(1/2) ξ with D = P on the feature weights and I elsewhere. Arrays M × p; ξ
   /// may be null.
   void move(float* theta, const float* gradient, const float* xi, int64_t count, int64_t p, const Update& update) const;
@@ -37,6 +37,6 @@ struct Preconditioner {
 Preconditioner whitening(const MatrixView<const float>& features, const CancelToken& cancel);
 /// P ∝ S + 0.001 tr(S)/d I, S = (1/M) Σ_r g_r g_rᵀ of the particles' gradients in their feature weights (M × p): directions that the
 /// targets depend on move faster.
-Preconditioner gradient_covariance(const std::vector<float>& gradients, int64_t count, int64_t p, int64_t d);
+Preconditioner gradient_covariance(const std::vector<float>& gradients, int64_t p, int64_t d);
 
 }  // namespace meanfield

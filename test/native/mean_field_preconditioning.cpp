@@ -85,7 +85,7 @@ TEST_CASE("preconditioner: trace d, square of its root, and the inverse of the r
   constexpr int64_t n = 500, d = 5;
   const std::vector<float> x = stretched(n, d);
   const CancelToken cancel;
-  for (const Preconditioner& map : {whitening({x.data(), n, d}, cancel), gradient_covariance(x, n, d, d)}) {
+  for (const Preconditioner& map : {whitening({x.data(), n, d}, cancel), gradient_covariance(x, d, d)}) {
     double trace = 0;
     for (int64_t i = 0; i < d; ++i) trace += at(map.metric, d, i, i);
     CHECK(trace == doctest::Approx(static_cast<double>(d)).epsilon(1e-5));
@@ -121,7 +121,7 @@ TEST_CASE(
                  top = before[0] * before[0] / (before[0] * before[0] + 0.001 * mean);
     CHECK(std::pow(after[static_cast<size_t>(d - 1 - j)] / after[0], 2) == doctest::Approx(share / top).epsilon(1e-3));
   }
-  const Preconditioner seen = gradient_covariance(x, n, d, d);
+  const Preconditioner seen = gradient_covariance(x, d, d);
   const std::vector<double> stretchedMore = spectrum(seen.transform({x.data(), n, d}));
   CHECK(stretchedMore[0] / stretchedMore[3] > 2 * before[0] / before[3]);
 }
@@ -183,9 +183,9 @@ TEST_CASE("preconditioned prior: a fit is w ← w − ηP∇E − 2ηλ'w + √(
   std::vector<float> gradient(static_cast<size_t>(200 * p));
   problem.loss_weights(weights);
   network.gradient(0, {nullptr, Hidden::n}, weights.data(), gradient.data());
-  const Preconditioner map = gradient_covariance(gradient, 200, p, d);
+  const Preconditioner map = gradient_covariance(gradient, p, d);
   std::vector<float> theta = network.read_particles();
-  map.map(theta.data(), 200, p, false);  // the prior is mapped, and the start with it
+  map.map(theta, p, false);  // the prior is mapped, and the start with it
   for (size_t i = 0; i < theta.size(); ++i)
     CHECK(result.snapshots[0].particles[i] == doctest::Approx(theta[i]).epsilon(1e-5));
   for (uint64_t step = 0; step < 6; ++step) {
