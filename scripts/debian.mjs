@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** What the tests of the package use besides npm's packages: the program, and Debian's package of it. */
-export const programs = { chromium: 'chromium' }
+export const programs = { chromium: 'chromium', 'redis-server': 'redis-server' }
 
 const onPath = (program) => process.env.PATH.split(delimiter).some((folder) => existsSync(join(folder, program)))
 

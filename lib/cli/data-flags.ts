@@ -71,6 +71,7 @@ export async function loadData(options: DataOptions, seed: number): Promise<Load
     throw new UsageError('no column to learn was named; say --target COLUMN (its name, or its number from 0).')
   requireOneTest(options)
   const { Dataset } = await import('../data')
+  const { readLike } = await import('../data/read-like')
   const start = performance.now()
   // Without a header there are only numbers to name a column by.
   const target = !options.header && /^\d+$/.test(options.target) ? Number(options.target) : options.target
@@ -88,17 +89,6 @@ export async function loadData(options: DataOptions, seed: number): Promise<Load
 
 export function columnOptions({ categorical, missing }: Pick<DataOptions, 'categorical' | 'missing'>) {
   return { ...(categorical && { categorical }), ...(missing && { missing }) }
-}
-
-/** A test set, whose labels and categories are numbered as those of its training set. */
-export async function readLike(
-  train: Dataset,
-  file: string,
-  options: ReturnType<typeof csvOptions> & { target: string | number; dtype?: 'float32' | 'float64' },
-) {
-  const { Dataset } = await import('../data')
-  const { classes, encoding } = train
-  return Dataset.fromFile(file, { ...options, ...(classes && { classes }), ...(encoding && { encoding }) })
 }
 
 export function requireOneTest({ test, holdout }: Pick<DataOptions, 'test' | 'holdout'>): void {

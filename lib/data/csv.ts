@@ -1,6 +1,7 @@
 /** Records and cells of delimited text: RFC 4180, with LF, CRLF or CR line ends, spaces around a cell ignored. */
 
 import { InvalidDataError } from '../native/errors'
+import { readBytes } from './bytes'
 import { parseDecimal } from './decimal'
 
 const LF = 0x0a
@@ -262,4 +263,31 @@ export class RecordScanner {
   #error(message: string, line: number, options?: ErrorOptions): InvalidDataError {
     return new InvalidDataError(`${this.#file}, line ${line}: ${message}`, { file: this.#file, line }, options)
   }
+}
+
+/** Calls `take` for every record of a file, blank ones among them; the scanner is at it meanwhile. */
+export async function scanRecords(
+  path: string,
+  delimiter: string,
+  take: (scanner: RecordScanner) => void,
+): Promise<void> {
+  const scanner = new RecordScanner(path, delimiter)
+  const drain = () => {
+    while (scanner.next()) take(scanner)
+  }
+  for await (const chunk of readBytes(path)) {
+    scanner.push(chunk)
+    drain()
+  }
+  scanner.end()
+  drain()
+}
+
+/** Throws InvalidDataError for a record that has more or fewer cells than the first line. */
+export function requireCells(path: string, { cells, line }: RecordScanner, expected: number): void {
+  if (cells === expected) return
+  throw new InvalidDataError(
+    `${path}, line ${line}: the row has ${cells} cells, expected ${expected} as in the first line; complete or remove the row`,
+    { file: path, line, cells, expected },
+  )
 }

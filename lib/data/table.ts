@@ -1,10 +1,10 @@
 /** Delimited text as a matrix of features and a target column, typed cell by cell as it is read. */
 
 import { InvalidDataError } from '../native/errors'
-import { readBytes, requirePath } from './bytes'
+import { requirePath } from './bytes'
 import { cellError } from './cell-error'
 import { type Columns, chooseColumns, type HeaderOptions, requireHeaderOptions } from './columns'
-import { RecordScanner } from './csv'
+import { type RecordScanner, requireCells, scanRecords } from './csv'
 import { type FrameFeatureOptions, featuresFromFrame, frameFeatureNames } from './from-frame'
 import { requireClasses, requireTask, type Task } from './labels'
 import { allocate, type Dtype, requireChoice, requireNames } from './options'
@@ -90,35 +90,27 @@ async function read(
   requirePath(path)
   const { delimiter, header } = requireHeaderOptions(path, options)
   const type = requireChoice('dtype', options.dtype ?? 'float32', { float32: Float32Array, float64: Float64Array })
-  const scanner = new RecordScanner(path, delimiter)
-  let rows: Rows | undefined
+  const found: { rows?: Rows } = {}
   let blankLine = 0
-  const drain = () => {
-    while (scanner.next()) {
-      if (scanner.blank) {
-        blankLine ||= scanner.line
-        continue
-      }
-      if (blankLine > 0) {
-        throw new InvalidDataError(`${path}, line ${blankLine}: the line is blank; remove it`, {
-          file: path,
-          line: blankLine,
-        })
-      }
-      if (rows === undefined) {
-        const columns = chooseColumns(path, scanner, { ...options, header, delimiter }, target !== undefined)
-        rows = new Rows(path, columns, type, target)
-        if (columns.header) continue
-      }
-      rows.add(scanner)
+  await scanRecords(path, delimiter, (scanner) => {
+    if (scanner.blank) {
+      blankLine ||= scanner.line
+      return
     }
-  }
-  for await (const chunk of readBytes(path)) {
-    scanner.push(chunk)
-    drain()
-  }
-  scanner.end()
-  drain()
+    if (blankLine > 0) {
+      throw new InvalidDataError(`${path}, line ${blankLine}: the line is blank; remove it`, {
+        file: path,
+        line: blankLine,
+      })
+    }
+    if (found.rows === undefined) {
+      const columns = chooseColumns(path, scanner, { ...options, header, delimiter }, target !== undefined)
+      found.rows = new Rows(path, columns, type, target)
+      if (columns.header) return
+    }
+    found.rows.add(scanner)
+  })
+  const { rows } = found
   if (rows === undefined || rows.rows === 0) {
     const seen = rows === undefined ? 'is empty' : 'has a header and no rows'
     throw new InvalidDataError(`${path} ${seen}, expected at least one row of data; check the file`, { file: path })
@@ -159,12 +151,7 @@ class Rows {
   /** Add the current record of the scanner. */
   add(scanner: RecordScanner): void {
     const { names, target } = this.#columns
-    if (scanner.cells !== names.length) {
-      throw new InvalidDataError(
-        `${this.#file}, line ${scanner.line}: the row has ${scanner.cells} cells, expected ${names.length} as in the first line; complete or remove the row`,
-        { file: this.#file, line: scanner.line, cells: scanner.cells, expected: names.length },
-      )
-    }
+    requireCells(this.#file, scanner, names.length)
     const cells = this.#cells
     if (this.#offset === this.#block.length) this.#block = this.#newBlock()
     const block = this.#block

@@ -1,5 +1,6 @@
 /** The data of trials, read once a process however many trials use them. */
 import { type CategoricalKind, Dataset } from '../data'
+import { readLike } from '../data/read-like'
 
 /** Where the data are and how they are split. */
 export interface DataSpec {
@@ -83,13 +84,11 @@ async function read({ file, target, test, holdout: _, seed: __, ...options }: Da
   const all = await Dataset.fromFile(file, { target, ...options })
   if (test === undefined) return { all, splits: new Map() }
   const { task, header, delimiter } = options
-  const scored = await Dataset.fromFile(test, {
+  const scored = await readLike(all, test, {
     target,
     ...(task && { task }),
     ...(header !== undefined && { header }),
     ...(delimiter !== undefined && { delimiter }),
-    ...(all.classes && { classes: all.classes }),
-    ...(all.encoding && { encoding: all.encoding }),
   })
   return { all, test: scored, splits: new Map() }
 }

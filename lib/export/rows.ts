@@ -1,5 +1,5 @@
 /** Trials as rows and columns, the same for every format. */
-import type { Scalar, TrialRecord } from '../store'
+import { metricNames, optionNames, type Scalar, type TrialRecord } from '../store'
 
 export interface Column {
   name: string
@@ -9,8 +9,6 @@ export interface Column {
 
 /** number, id, state, seed, then `option.NAME` and the metrics, each in the order of its first use. */
 export function trialColumns(trials: readonly TrialRecord[]): Column[] {
-  const options = [...new Set(trials.flatMap(({ options }) => Object.keys(options)))]
-  const metrics = [...new Set(trials.flatMap(({ metrics }) => Object.keys(metrics)))]
   const column = (name: string, value: (trial: TrialRecord) => Scalar | undefined): Column => ({
     name,
     values: trials.map(value),
@@ -20,7 +18,7 @@ export function trialColumns(trials: readonly TrialRecord[]): Column[] {
     column('id', ({ id }) => id),
     column('state', ({ state }) => state),
     column('seed', ({ seed }) => seed),
-    ...options.map((name) => column(`option.${name}`, ({ options }) => options[name])),
-    ...metrics.map((name) => column(name, ({ metrics }) => metrics[name])),
+    ...optionNames(trials).map((name) => column(`option.${name}`, ({ options }) => options[name])),
+    ...metricNames(trials).map((name) => column(name, ({ metrics }) => metrics[name])),
   ]
 }

@@ -31,6 +31,7 @@ import {
   smoothHingeLoss,
   softmaxLoss,
 } from './scores'
+import { columnArrays, lastRow } from './trace-columns'
 
 export interface LinearModelOptions extends Omit<LinearOptions, 'outputs' | 'loss'> {
   /**
@@ -146,7 +147,7 @@ export class LinearModel {
           ...(path !== undefined && { path }),
           ...(pathRatio !== undefined && { pathRatio }),
         }
-        const job = binding().fitLinear(request, (rows) => emit(lastPoint(rows)))
+        const job = binding().fitLinear(request, (rows) => emit(lastRow(linearTraceColumns, rows)))
         signal.addEventListener('abort', job.cancel, { once: true })
         if (signal.aborted) job.cancel()
         const result = await job.promise
@@ -293,17 +294,11 @@ function defined(options: object): OptionValues {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as OptionValues
 }
 
-function lastPoint(rows: Float64Array): LinearTracePoint {
-  const row = rows.subarray(rows.length - linearTraceColumns.length)
-  return Object.fromEntries(linearTraceColumns.map((name, j) => [name, row[j]])) as unknown as LinearTracePoint
-}
-
 function describe(
   { model, algorithm }: { model: OptionValues; algorithm: { options: OptionValues } },
   result: NativeLinearResult,
   seed: number,
 ): LinearFit {
-  const width = linearTraceColumns.length
   const { objective, loss, dual, gap, steps, passes, queries, nonZeros, seconds, path, isa, threads, resumedFrom } =
     result
   return {
@@ -314,9 +309,7 @@ function describe(
     objective,
     loss,
     certificate: { primal: objective, dual, gap, standardError: 0 },
-    trace: Object.fromEntries(
-      linearTraceColumns.map((name, j) => [name, result.trace.filter((_, i) => i % width === j)]),
-    ) as unknown as LinearTrace,
+    trace: columnArrays(linearTraceColumns, result.trace),
     nonZeros,
     steps,
     passes,

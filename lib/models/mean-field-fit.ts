@@ -11,6 +11,7 @@ import {
   type OptionValues,
   type Precision,
 } from '../native'
+import { columnArrays } from './trace-columns'
 
 export type Trace = Record<keyof TracePoint, Float64Array>
 
@@ -81,7 +82,7 @@ export function describeFit(
     objective,
     loss,
     certificate,
-    trace: columnsOf(result.trace),
+    trace: columnArrays(traceColumns, result.trace),
     snapshots,
     steps,
     passes,
@@ -103,19 +104,6 @@ export function resolvedModel({ options, chosen }: MeanFieldFit): OptionValues {
   return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, chosen[name]?.value ?? value]))
 }
 
-/** The latest of a batch of points. */
-export function lastPoint(rows: Float64Array): TracePoint {
-  const start = rows.length - traceColumns.length
-  return Object.fromEntries(traceColumns.map((name, j) => [name, rows[start + j]])) as unknown as TracePoint
-}
-
 function withDefaults(fields: OptionField[], given: OptionValues): OptionValues {
   return Object.fromEntries(fields.map((field) => [field.name, given[field.name] ?? field.default]))
-}
-
-function columnsOf(rows: Float64Array): Trace {
-  const width = traceColumns.length
-  const column = (j: number) =>
-    Float64Array.from({ length: rows.length / width }, (_, i) => rows[i * width + j] as number)
-  return Object.fromEntries(traceColumns.map((name, j) => [name, column(j)])) as Trace
 }

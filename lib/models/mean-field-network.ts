@@ -1,7 +1,13 @@
 /** The mean-field two-layer network: h(x) = the mean of h_θ(x) over M particles θ, trained with a certificate. */
 import type { Dataset, Encoding, ScalerKind } from '../data'
 import { requireBoolean, requireNames } from '../data/options'
-import type { MeanFieldAlgorithm, MeanFieldOptions, RunOptions, TracePoint } from '../generated/catalogue'
+import {
+  type MeanFieldAlgorithm,
+  type MeanFieldOptions,
+  type RunOptions,
+  type TracePoint,
+  traceColumns,
+} from '../generated/catalogue'
 import {
   binding,
   CancelledError,
@@ -19,7 +25,7 @@ import {
 } from '../native'
 import { type Begun, fitMany, type MeanFieldManyOptions, type MeanFieldManyRun, type Preparing } from './fit-many'
 import { chooseLoss, classLoss, type Loss, lossTargets, outputsOf } from './losses'
-import { describeFit, lastPoint, type MeanFieldFit, type MeanFieldSummary, resolvedModel } from './mean-field-fit'
+import { describeFit, type MeanFieldFit, type MeanFieldSummary, resolvedModel } from './mean-field-fit'
 import {
   type Preparation,
   prepare,
@@ -33,6 +39,7 @@ import {
 import { abortError, Run } from './run'
 import { readModel, type SavedModel, writeModel } from './saved-model'
 import { classIndices, classProbabilities, type Scores, scoreClasses, scoreRegression } from './scores'
+import { lastRow } from './trace-columns'
 
 /** Options of the network; `outputs` follows from the data. */
 export interface MeanFieldNetworkOptions extends Omit<MeanFieldOptions, 'outputs' | 'loss'> {
@@ -131,7 +138,7 @@ export class MeanFieldNetwork {
       try {
         const { request, settle } = await this.#begin(train, options, { prepare, tableOf })
         if (signal.aborted) throw abortError(signal.reason)
-        const job = binding().fitMeanField(request, (rows) => emit(lastPoint(rows)))
+        const job = binding().fitMeanField(request, (rows) => emit(lastRow(traceColumns, rows)))
         signal.addEventListener('abort', job.cancel, { once: true })
         return settle(await job.promise)
       } catch (error) {

@@ -51,19 +51,6 @@ export class MeasureRunner {
   }
 }
 
-/** The latest of a batch of rows, by the names of its columns. */
-export function lastRow<C extends string>(columns: readonly C[], rows: Float64Array): Record<C, number> {
-  const start = rows.length - columns.length
-  return Object.fromEntries(columns.map((name, j) => [name, rows[start + j]])) as Record<C, number>
-}
-
-/** One typed array a column. */
-export function columnArrays<C extends string>(columns: readonly C[], rows: Float64Array): Record<C, Float64Array> {
-  return Object.fromEntries(
-    columns.map((name, j) => [name, rows.filter((_, i) => i % columns.length === j)]),
-  ) as Record<C, Float64Array>
-}
-
 /** Numbers as a copy in double. Throws InvalidDataError for anything else. */
 export function numbers(what: string, values: unknown): Float64Array {
   if (Array.isArray(values) || (ArrayBuffer.isView(values) && !(values instanceof DataView)))

@@ -1,8 +1,9 @@
 /** Two distributions on the line that play against each other. */
 import type { MeasureRunOptions, MinimaxGameOptions } from '../generated/catalogue'
 import { binding, InvalidDataError, type MeasureCertificate, type OptionValues } from '../native'
-import { columnArrays, lastRow, MeasureRunner, measureOptions, measureRun, numbers, requireFitted } from './measure-run'
+import { MeasureRunner, measureOptions, measureRun, numbers, requireFitted } from './measure-run'
 import type { Run } from './run'
+import { columnArrays, lastRow } from './trace-columns'
 
 export interface MinimaxRunOptions extends MeasureRunOptions {
   /** Starting particles of both players, N each; absent: draws from the prior. */

@@ -1,8 +1,9 @@
 /** A measure of particles on the torus, fitted to points by the maximum mean discrepancy. */
 import type { MeasureRunOptions, ParticleMeasureOptions } from '../generated/catalogue'
 import { binding, InvalidDataError, type MeasureCertificate, type OptionValues } from '../native'
-import { columnArrays, lastRow, MeasureRunner, measureOptions, measureRun, numbers, requireFitted } from './measure-run'
+import { MeasureRunner, measureOptions, measureRun, numbers, requireFitted } from './measure-run'
 import type { Run } from './run'
+import { columnArrays, lastRow } from './trace-columns'
 
 /** N points of p coordinates each, in radians (any number is brought into [0, 2π)). */
 export type Points = readonly ArrayLike<number>[]

@@ -6,6 +6,8 @@ export { type QueryResult, type QueryValue, queryStudy } from './query'
 export { Session, type StudyFile, StudyStore, type TraceColumns, writeWhole } from './store'
 export {
   hasEnded,
+  metricNames,
+  optionNames,
   type Point,
   type Scalar,
   type TraceReference,

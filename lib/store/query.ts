@@ -14,7 +14,7 @@ import type * as DuckDB from '@duckdb/node-api'
 import { InvalidOptionError } from '../native/errors'
 import { requireOptional } from '../native/import-module'
 import type { StudyStore } from './store'
-import type { Scalar, TrialRecord } from './trial'
+import { metricNames, optionNames, type Scalar, type TrialRecord } from './trial'
 
 /** A value as JSON has it. Integers beyond 2^53 are text, times ISO 8601. */
 export type QueryValue = null | boolean | number | string | QueryValue[] | { [name: string]: QueryValue }
@@ -115,11 +115,11 @@ function trialColumns(trials: readonly TrialRecord[]): Column[] {
     { name: 'details', type: 'VARCHAR', value: ({ details }) => details && JSON.stringify(details) },
   ]
   const free = uniqueNames(fixed.map(({ name }) => name))
-  const options = [...new Set(trials.flatMap(({ options }) => Object.keys(options)))].map((name): Column => {
+  const options = optionNames(trials).map((name): Column => {
     const value = ({ options }: TrialRecord) => options[name]
     return { name: free(name, 'option'), type: typeOf(trials.map(value)), value }
   })
-  const metrics = [...new Set(trials.flatMap(({ metrics }) => Object.keys(metrics)))].map(
+  const metrics = metricNames(trials).map(
     (name): Column => ({ name: free(name, 'metric'), type: 'DOUBLE', value: ({ metrics }) => metrics[name] }),
   )
   return [...fixed, ...options, ...metrics]

@@ -57,6 +57,15 @@ export interface TrialRecord {
   failure?: TrialFailure
 }
 
+/** Names of the options of trials, in the order of their first use. */
+export const optionNames = (trials: readonly TrialRecord[]): string[] => [
+  ...new Set(trials.flatMap(({ options }) => Object.keys(options))),
+]
+/** Names of their metrics, likewise. */
+export const metricNames = (trials: readonly TrialRecord[]): string[] => [
+  ...new Set(trials.flatMap(({ metrics }) => Object.keys(metrics))),
+]
+
 const ended: readonly TrialState[] = ['complete', 'pruned', 'failed', 'cancelled']
 export const hasEnded = (state: TrialState): boolean => ended.includes(state)
 

@@ -39,30 +39,28 @@ auto with_game(Game game, F f) {
   }
 }
 
+template <class F>
+double mean_over(const std::vector<double>& opponents, F&& f) {
+  double sum = 0;
+  for (double opponent : opponents) sum += f(opponent);
+  return sum / static_cast<double>(opponents.size());
+}
 /// Means over the opponents: of ∂Q/∂x at x, of ∂Q/∂y at y, of Q at x, and of Q at y.
 template <class G>
 double slope_at_x(double x, const std::vector<double>& opponents) {
-  double sum = 0;
-  for (double y : opponents) sum += G::at(x, y).byX;
-  return sum / static_cast<double>(opponents.size());
+  return mean_over(opponents, [x](double y) { return G::at(x, y).byX; });
 }
 template <class G>
 double slope_at_y(double y, const std::vector<double>& opponents) {
-  double sum = 0;
-  for (double x : opponents) sum += G::at(x, y).byY;
-  return sum / static_cast<double>(opponents.size());
+  return mean_over(opponents, [y](double x) { return G::at(x, y).byY; });
 }
 template <class G>
 double value_at_x(double x, const std::vector<double>& opponents) {
-  double sum = 0;
-  for (double y : opponents) sum += G::at(x, y).value;
-  return sum / static_cast<double>(opponents.size());
+  return mean_over(opponents, [x](double y) { return G::at(x, y).value; });
 }
 template <class G>
 double value_at_y(double y, const std::vector<double>& opponents) {
-  double sum = 0;
-  for (double x : opponents) sum += G::at(x, y).value;
-  return sum / static_cast<double>(opponents.size());
+  return mean_over(opponents, [y](double x) { return G::at(x, y).value; });
 }
 
 /// One player's part: KL(q‖ρ) with ρ normalized, log ∫ρ e^−ψ, and the error of KL(q‖p̂), p̂ ∝ ρ e^−ψ.

@@ -6,26 +6,17 @@ import { fixture } from './child'
 import { command, json, meanfield, place } from './command'
 import { completions, hasCheckpoint, launch, long, meanfieldProcess, results, small, states, until } from './studies'
 
-/** Why there is no redis-server, after an attempt to install it; undefined where there is one. */
-const missing = ((): string | undefined => {
-  const there = () => spawnSync('redis-server', ['--version']).status === 0
-  if (there()) return undefined
-  const remedy = 'on Debian, apt-get install redis-server brings it'
-  if (process.getuid?.() !== 0) return `there is no redis-server and this is not root; ${remedy}`
-  if (spawnSync('apt-get', ['--version']).status !== 0) return `there is no redis-server and no apt-get; ${remedy}`
-  const options = { encoding: 'utf8', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
-  spawnSync('apt-get', ['update', '-q'], options)
-  // Only its files: no service is to be started.
-  const { stderr } = spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'redis-server'], options)
-  return there() ? undefined : `apt-get could not install redis-server: ${stderr?.trim().split('\n').at(-1)}`
-})()
+const missing = spawnSync('redis-server', ['--version']).status !== 0
 for (const name of ['bullmq', 'ioredis'])
   try {
     require.resolve(name)
   } catch {
     throw new Error(`the queue cannot be tested: ${name} is a development dependency and not installed; run npm ci.`)
   }
-if (missing) console.warn(`tests of the queue are skipped: ${missing}.`)
+if (missing)
+  console.warn(
+    'tests of the queue are skipped: there is no redis-server; on Debian, apt-get install redis-server brings it.',
+  )
 const withRedis = missing ? test.skip : test
 
 /** Keeps what it was told on disk at once, as a queue should be kept. */

@@ -85,6 +85,18 @@ struct Setting {
   std::vector<double> omega;
 };
 
+/// An update of everything at once; a kink would part the ways of two roundings, so that there it is one step.
+inline Update moving(const Case& c) {
+  Update update;
+  update.keep = 0.99;
+  update.rate = 0.05;
+  update.noise = 0.3;
+  update.repeats = c.neuron.activation == Activation::Relu ? 1 : 3;
+  update.firstStep = 0xFFFFFFFEu;  // the high half of the step takes part
+  update.field = {0x123456789ABCDEFu, Stream::Noise};
+  return update;
+}
+
 struct Opened {
   Opened(const Backend* backend_, const Setting& setting, const Case& c, int threads = 1) : backend(backend_) {
     NetworkShape shape = setting.shape;
@@ -200,6 +212,16 @@ struct Bounds {
                                                        (kink ? 1 : 0));
       }
     }
+  }
+
+  /// Of the particles that an update leaves at `moved`; `units`: roundings a step.
+  std::vector<double> moved(const Setting& s, const Update& update, const std::vector<float>& moved,
+                            double units = 16) const {
+    std::vector<double> bound(moved.size());
+    for (size_t i = 0; i < moved.size(); ++i)
+      bound[i] = static_cast<double>(update.repeats) * 4 *
+                 (update.rate * gradient[i] + units * kUnit * (std::fabs(moved[i]) + std::fabs(s.particles[i]) + 2));
+    return bound;
   }
 };
 

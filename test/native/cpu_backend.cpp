@@ -33,19 +33,9 @@ TEST_CASE("cpu: outputs, gradient, energies and update against the reference") {
     const auto z = reference.outputs(s);
     const auto g = reference.gradient(s);
     const auto e = reference.energies(s);
-    Update update;
-    update.keep = 0.99;
-    update.rate = 0.05;
-    update.noise = 0.3;
-    update.repeats = c.neuron.activation == Activation::Relu ? 1 : 3;  // a kink may fall between two roundings
-    update.firstStep = 0xFFFFFFFEu;                                    // the high half of the step takes part
-    update.field = {0x123456789ABCDEFu, Stream::Noise};
+    const Update update = moving(c);
     const auto moved = reference.updated(s, update);
-    std::vector<double> moveBound(moved.size());
-    for (size_t i = 0; i < moved.size(); ++i)
-      moveBound[i] =
-          static_cast<double>(update.repeats) * 4 *
-          (update.rate * bounds.gradient[i] + 8 * kUnit * (std::fabs(moved[i]) + std::fabs(s.particles[i]) + 2));
+    const std::vector<double> moveBound = bounds.moved(s, update, moved, 8);
     double squares = 0;
     REQUIRE(reference.backend->sum_squares(reference.network, &squares) == Status::Ok);
     on_every_isa([&](const Backend* backend) {

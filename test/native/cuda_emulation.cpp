@@ -53,18 +53,9 @@ void compare(const Case& c, const Way& way) {
   REQUIRE(reference.backend->sum_squares(reference.network, &expected) == Status::Ok);
   CHECK(squares == doctest::Approx(expected).epsilon(1e-12));
   if (c.neuron.activation == Activation::Relu && way.unit > 0) return;  // a kink may fall between two roundings
-  Update update;
-  update.keep = 0.99;
-  update.rate = 0.05;
-  update.noise = 0.3;
-  update.repeats = c.neuron.activation == Activation::Relu ? 1 : 3;
-  update.firstStep = 0xFFFFFFFEu;  // the high half of the step takes part
-  update.field = {0x123456789ABCDEFu, Stream::Noise};
+  const Update update = moving(c);
   const auto moved = reference.updated(s, update);
-  std::vector<double> bound(moved.size());
-  for (size_t i = 0; i < moved.size(); ++i)
-    bound[i] = static_cast<double>(update.repeats) * 4 *
-               (update.rate * bounds.gradient[i] + 16 * kUnit * (std::fabs(moved[i]) + std::fabs(s.particles[i]) + 2));
+  const std::vector<double> bound = bounds.moved(s, update, moved);
   require_close(cuda.updated(s, update), moved, bound);
   require_no_faults();
 }

@@ -40,11 +40,7 @@ TEST_CASE("cuda emulation: sharded over three devices, every second layer and si
       update.noise = 0.3;
       update.field = {5, Stream::Noise};
       const auto moved = reference.updated(s, update);
-      std::vector<double> bound(moved.size());
-      for (size_t i = 0; i < moved.size(); ++i)
-        bound[i] =
-            4 * (update.rate * bounds.gradient[i] + 16 * kUnit * (std::fabs(moved[i]) + std::fabs(s.particles[i]) + 2));
-      require_close(cuda.updated(s, update), moved, bound);
+      require_close(cuda.updated(s, update), moved, bounds.moved(s, update, moved));
     }
   }
 }

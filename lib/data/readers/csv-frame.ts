@@ -1,9 +1,8 @@
 /** Delimited text as a table of typed columns. */
 import { InvalidDataError } from '../../native/errors'
-import { readBytes } from '../bytes'
 import { isMissing } from '../cell-error'
 import { chooseColumns, type HeaderOptions, requireHeaderOptions } from '../columns'
-import { RecordScanner } from '../csv'
+import { type RecordScanner, requireCells, scanRecords } from '../csv'
 import { ColumnBuilder, type Frame } from '../frame'
 
 /** Cells as in Dataset.fromCsv; a cell that is empty, NA, N/A, NaN, null or ? is missing. */
@@ -13,37 +12,24 @@ export async function readCsvFrame(
   hints: readonly (string | number)[],
 ): Promise<Frame> {
   const { delimiter, header } = requireHeaderOptions(path, options)
-  const scanner = new RecordScanner(path, delimiter)
+  const features = hints.length > 0 ? hints : undefined
   const lines: number[] = []
-  let builders: ColumnBuilder[] | undefined
-  const drain = () => {
-    while (scanner.next()) {
-      if (scanner.blank && builders?.length !== 1)
-        throw new InvalidDataError(`${path}, line ${scanner.line}: the line is blank; remove it`, {
-          file: path,
-          line: scanner.line,
-        })
-      if (!builders) {
-        const found = chooseColumns(
-          path,
-          scanner,
-          { header, delimiter, features: hints.length > 0 ? hints : undefined },
-          false,
-        )
-        builders = found.names.map((name) => new ColumnBuilder(name))
-        if (found.header) continue
-      }
-      addRecord(path, scanner, builders)
-      lines.push(scanner.line)
+  const builders: ColumnBuilder[] = []
+  await scanRecords(path, delimiter, (scanner) => {
+    if (scanner.blank && builders.length !== 1)
+      throw new InvalidDataError(`${path}, line ${scanner.line}: the line is blank; remove it`, {
+        file: path,
+        line: scanner.line,
+      })
+    if (builders.length === 0) {
+      const { names, header: named } = chooseColumns(path, scanner, { header, delimiter, features }, false)
+      builders.push(...names.map((name) => new ColumnBuilder(name)))
+      if (named) return
     }
-  }
-  for await (const chunk of readBytes(path)) {
-    scanner.push(chunk)
-    drain()
-  }
-  scanner.end()
-  drain()
-  if (!builders || lines.length === 0)
+    addRecord(path, scanner, builders)
+    lines.push(scanner.line)
+  })
+  if (lines.length === 0)
     throw new InvalidDataError(`${path} has no rows, expected at least one row of data; check the file`, { file: path })
   return {
     source: path,
@@ -54,11 +40,7 @@ export async function readCsvFrame(
 }
 
 function addRecord(path: string, scanner: RecordScanner, builders: readonly ColumnBuilder[]): void {
-  if (scanner.cells !== builders.length)
-    throw new InvalidDataError(
-      `${path}, line ${scanner.line}: the row has ${scanner.cells} cells, expected ${builders.length} as in the first line; complete or remove the row`,
-      { file: path, line: scanner.line, cells: scanner.cells, expected: builders.length },
-    )
+  requireCells(path, scanner, builders.length)
   const place = () => `${path}, line ${scanner.line}`
   for (const [cell, builder] of builders.entries()) {
     const number = scanner.number(cell)
