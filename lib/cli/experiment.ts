@@ -111,9 +111,9 @@ async function runToEnd(study: Study, folder: string, flags: RunFlags): Promise<
     interrupt.release()
   }
   const { document, words } = studySummary(study.store, folder)
-  if (flags.json) printJson({ ...document, interrupted: summary.interrupted })
+  if (flags.json) printJson({ ...document(), interrupted: summary.interrupted })
   else {
-    print(words)
+    print(words())
     if (summary.interrupted) note(`interrupted; go on with: meanfield resume ${folder}`)
   }
   process.exitCode = summary.interrupted
@@ -171,8 +171,8 @@ Example:
         (flags.state === undefined || trial.state === flags.state) && filters.every((holds) => holds(trial))
       const listing = flags.list || flags.state !== undefined || filters.length > 0
       const trials = listing ? store.trials(chosen) : []
-      if (flags.json) return printJson({ ...document, ...(listing && { trials }) })
-      print(words)
+      if (flags.json) return printJson({ ...document(), ...(listing && { trials }) })
+      print(words())
       for (const damaged of store.damaged) note(`left out: ${damaged.file}, line ${damaged.line}: ${damaged.why}.`)
       if (listing) print(listed(trials))
     })
@@ -193,8 +193,8 @@ export function conditionOf(text: string): (trial: TrialRecord) => boolean {
   const [, name, operator, value] = /^([\w.]+)(<=|>=|!=|=|<|>)(.*)$/.exec(text) ?? []
   if (name === undefined || value === undefined || (/[<>]/.test(operator as string) && !Number.isFinite(Number(value))))
     throw new UsageError(`--where is '${text}'; expected NAME=VALUE, or NAME and one of < <= > >= != with a number.`)
-  return ({ options, metrics, seed, number }) => {
-    const found = { ...metrics, ...options, seed, number }[name]
+  return (trial) => {
+    const found = name === 'seed' || name === 'number' ? trial[name] : (trial.options[name] ?? trial.metrics[name])
     if (found === undefined) return false
     const same = String(found) === value || (typeof found === 'number' && value !== '' && found === Number(value))
     if (operator === '=') return same

@@ -49,9 +49,9 @@ Example:
       const page = flags.out ?? join(folder, 'report.html')
       writeFileSync(page, renderStudyPage(store, objective && { objective }))
       const files = [page, ...(flags.figures === undefined ? [] : await writeFigures(store, flags.figures, objective))]
-      const table = resultTable(store.trials())
-      if (flags.json) return printJson({ study: store.study.name, files, table })
+      if (flags.json) return printJson({ study: store.study.name, files, table: resultTable(store.trials()) })
       if (flags.table) {
+        const table = resultTable(store.trials())
         print(formatTable(table, flags.table))
         const [parameter] = table.parameters
         const comparison =

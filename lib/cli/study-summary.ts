@@ -16,24 +16,33 @@ export interface SummaryDocument {
   table: ResultTable
 }
 
-export function studySummary(store: StudyStore, folder: string): { document: SummaryDocument; words: string } {
+export interface StudySummaryTexts {
+  document(): SummaryDocument
+  words(): string
+}
+
+/** Of the study as it is now; each is made when it is asked for. */
+export function studySummary(store: StudyStore, folder: string): StudySummaryTexts {
   store.refresh()
   const trials = store.trials()
   const states: Partial<Record<TrialState, number>> = {}
   for (const { state } of trials) states[state] = (states[state] ?? 0) + 1
-  const table = resultTable(trials)
-  const counts = trialStates.filter((state) => states[state]).map((state) => `${states[state]} ${state}`)
-  const words = [
-    `${store.study.name}: ${trials.length} trials (${counts.join(', ') || 'none begun'}), in ${folder}`,
-    ...(table.rows.length > 0 && table.columns.length > 0 ? ['', formatTable(table, 'text', mostRows)] : []),
-  ]
-  const document = {
-    study: store.study.name,
-    folder,
-    trials: trials.length,
-    states,
-    damaged: store.damaged.length,
-    table,
+  return {
+    document: () => ({
+      study: store.study.name,
+      folder,
+      trials: trials.length,
+      states,
+      damaged: store.damaged.length,
+      table: resultTable(trials),
+    }),
+    words: () => {
+      const table = resultTable(trials, undefined, mostRows)
+      const counts = trialStates.filter((state) => states[state]).map((state) => `${states[state]} ${state}`)
+      return [
+        `${store.study.name}: ${trials.length} trials (${counts.join(', ') || 'none begun'}), in ${folder}`,
+        ...(table.rows.length > 0 && table.columns.length > 0 ? ['', formatTable(table, 'text')] : []),
+      ].join('\n')
+    },
   }
-  return { document, words: words.join('\n') }
 }

@@ -84,8 +84,8 @@ Examples:
         interrupt.release()
       }
       const { document, words } = studySummary(study.store, folder)
-      if (flags.json) printJson({ ...document, carriedOut, interrupted: summary.interrupted })
-      else print(`${words}\n${carriedOut} of them here.`)
+      if (flags.json) printJson({ ...document(), carriedOut, interrupted: summary.interrupted })
+      else print(`${words()}\n${carriedOut} of them here.`)
       process.exitCode = summary.interrupted
         ? exitCodes.interrupted
         : summary.failed > 0

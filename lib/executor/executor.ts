@@ -5,6 +5,8 @@ import type { TrialControls, TrialOutcome, TrialSpec } from './trial'
 export interface Executor {
   /** Trials at once. */
   readonly slots: number
+  /** Trials that it takes at once, more than `slots` while they are so short that it works on them in batches. */
+  readonly width?: number
   run(spec: TrialSpec, controls: TrialControls): Promise<TrialOutcome>
   close(): Promise<void>
 }

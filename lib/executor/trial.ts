@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Dataset } from '../data'
 import { CancelledError, CheckpointError } from '../native/errors'
 import type { Point, Scalar, TraceColumns } from '../store'
 import { type DataSpec, loadParts } from './data-source'
@@ -41,6 +42,22 @@ export interface TrialOutcome {
   trace?: TraceColumns
 }
 
+/** What a fit of a trial is given beside the options of its run. */
+export interface TrialFitOptions extends Record<string, unknown> {
+  signal: AbortSignal
+}
+
+/** How the fits and scores of a trial are carried out: by its model alone, or together with those of other trials. */
+export interface Fitting {
+  fit(model: TrialModel, train: Dataset, options: TrialFitOptions): PromiseLike<FitSummary>
+  score(model: TrialModel, data: Dataset): Promise<object>
+}
+
+const alone: Fitting = {
+  fit: (model, train, options) => model.fit(train, options),
+  score: (model, data) => model.score(data),
+}
+
 export interface TrialControls {
   signal: AbortSignal
   /** Whether to go on beyond a rung. */
@@ -54,9 +71,9 @@ const certified = ['primal', 'dual', 'gap', 'standardError']
  * Runs a trial to its end, or until the signal is raised: then it leaves a checkpoint (where one was asked for) and is
  * `interrupted`. Errors of options, data and divergence are thrown as they are.
  */
-export async function runTrial(spec: TrialSpec, controls: TrialControls): Promise<TrialOutcome> {
+export async function runTrial(spec: TrialSpec, controls: TrialControls, fitting = alone): Promise<TrialOutcome> {
   try {
-    return await carryOut(spec, controls)
+    return await carryOut(spec, controls, fitting)
   } catch (error) {
     // Raised before the fit began, or while scoring.
     if (controls.signal.aborted && error instanceof CancelledError) return interrupted
@@ -66,13 +83,19 @@ export async function runTrial(spec: TrialSpec, controls: TrialControls): Promis
 
 const interrupted: TrialOutcome = { kind: 'interrupted', metrics: {}, details: {} }
 
-async function carryOut(spec: TrialSpec, { signal, onRung }: TrialControls): Promise<TrialOutcome> {
+async function carryOut(spec: TrialSpec, { signal, onRung }: TrialControls, fitting: Fitting): Promise<TrialOutcome> {
   const { train, test } = await loadParts(spec.data, spec.seed)
   const model = createModel(spec.model, modelOptions(spec))
-  const fitWith = async (run: Record<string, Scalar>) =>
-    fitFrom(spec, model, { ...run, seed: spec.seed, threads: spec.threads }, train, test, signal)
-  const measure = async (summary: FitSummary) =>
-    metricsOf(summary, await model.score(train), test && (await model.score(test)))
+  const fitWith = async (run: Record<string, Scalar>) => {
+    const { seed, threads } = spec
+    const options = { ...run, seed, threads, signal, ...(test && { validation: test }) }
+    return fitFrom(spec, (more) => fitting.fit(model, train, { ...options, ...more }))
+  }
+  const measure = async (summary: FitSummary) => {
+    const scores = [train, ...(test ? [test] : [])].map((data) => fitting.score(model, data))
+    const [onTrain, onTest] = await Promise.all(scores)
+    return metricsOf(summary, onTrain as object, onTest)
+  }
   const run = pick(spec.options, spec.runOptions)
   let trace: TraceColumns | undefined
 
@@ -101,25 +124,19 @@ async function carryOut(spec: TrialSpec, { signal, onRung }: TrialControls): Pro
 
 async function fitFrom(
   { checkpoint }: TrialSpec,
-  model: TrialModel,
-  run: Record<string, Scalar>,
-  train: Parameters<TrialModel['fit']>[0],
-  test: Parameters<TrialModel['fit']>[0] | undefined,
-  signal: AbortSignal,
+  begin: (options: { checkpoint?: string; checkpointSeconds?: number; resume?: string }) => PromiseLike<FitSummary>,
 ): Promise<FitSummary> {
-  const { device, ...rest } = run
-  const options = { ...rest, signal, ...(device !== undefined && { device }), ...(test && { validation: test }) }
-  if (!checkpoint) return model.fit(train, options)
+  if (!checkpoint) return begin({})
   const { path, seconds } = checkpoint
-  const writing = { ...options, checkpoint: path, checkpointSeconds: seconds }
-  if (!existsSync(path)) return model.fit(train, writing)
+  const writing = { checkpoint: path, checkpointSeconds: seconds }
+  if (!existsSync(path)) return begin(writing)
   try {
-    return await model.fit(train, { ...writing, resume: path })
+    return await begin({ ...writing, resume: path })
   } catch (error) {
     // One that is damaged, or of another version, is worth nothing: the trial starts anew, with the same result.
     if (!(error instanceof CheckpointError)) throw error
     await rm(path, { force: true })
-    return model.fit(train, writing)
+    return begin(writing)
   }
 }
 
@@ -173,13 +190,21 @@ function detailsOf({
 
 /** At most `most` points, evenly, first and last among them. Columns that hold no number are left out. */
 function thin({ trace }: FitSummary, most: number): TraceColumns | undefined {
-  const columns = Object.entries(trace)
-  const rows = columns[0]?.[1].length ?? 0
+  const rows = Object.values(trace)[0]?.length ?? 0
   if (most === 0 || rows === 0) return undefined
   const count = Math.min(most, rows)
-  const places = Array.from({ length: count }, (_, i) =>
-    count === 1 ? rows - 1 : Math.round((i * (rows - 1)) / (count - 1)),
-  )
-  const kept = columns.map(([name, values]) => [name, places.map((i) => values[i] as number)] as const)
-  return Object.fromEntries(kept.filter(([, values]) => values.some((value) => Number.isFinite(value))))
+  const place = (i: number) => (count === 1 ? rows - 1 : Math.round((i * (rows - 1)) / (count - 1)))
+  const kept: TraceColumns = {}
+  for (const name in trace) {
+    const values = trace[name] as ArrayLike<number>
+    const column = new Array<number>(count)
+    let numbers = false
+    for (let i = 0; i < count; i++) {
+      const value = values[place(i)] as number
+      column[i] = value
+      numbers ||= Number.isFinite(value)
+    }
+    if (numbers) kept[name] = column
+  }
+  return kept
 }

@@ -41,7 +41,7 @@ export interface PruneDefinition {
 }
 
 export interface RunDefinition {
-  /** `inline`: in this process; `process`: each trial in a child process. Default `inline`. */
+  /** `inline`: in this process, short trials in batches; `process`: each trial in a child process. Default `inline`. */
   executor?: 'inline' | 'process'
   /** Trials at once; default: the processors available. */
   parallel?: number

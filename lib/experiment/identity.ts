@@ -18,10 +18,12 @@ export interface TrialIdentity {
   data: unknown
   /** Version of the algorithms. */
   version: string
-  seed: number
 }
 
-/** 32 hexadecimal digits (128 bits of SHA-256). */
-export function identify(identity: TrialIdentity): string {
-  return createHash('sha256').update(canonicalJson(identity)).digest('hex').slice(0, 32)
+/** The name of each trial by its seed: 32 hexadecimal digits (128 bits of SHA-256). */
+export function identifier({ data, model, options, version }: TrialIdentity): (seed: number) => string {
+  // In the order of the names, as canonicalJson has them.
+  const before = canonicalJson({ data, model, options }).slice(0, -1)
+  const after = canonicalJson({ version }).slice(1)
+  return (seed) => createHash('sha256').update(`${before},"seed":${seed},${after}`).digest('hex').slice(0, 32)
 }

@@ -79,6 +79,10 @@ export class QueueSource implements TrialSource {
     return source
   }
 
+  get ready(): number {
+    return this.#offers.length
+  }
+
   async next(): Promise<AskedTrial | undefined> {
     if (this.#over) return undefined
     const offer = this.#offers.shift() ?? (await new Promise<Offer | undefined>((take) => this.#takers.push(take)))

@@ -94,14 +94,7 @@ class Runner {
     this.#collect(study.trials())
     const { session } = study
     try {
-      await Promise.all(
-        Array.from({ length: executor.slots }, async () => {
-          for (let trial = await this.#next(); trial; trial = await this.#next()) {
-            await this.#carryOut(trial, executor, threads)
-            if (!this.#broken) await this.#options.source?.done(trial)
-          }
-        }),
-      )
+      await this.#work(executor, threads)
     } finally {
       await this.#options.source?.close()
       await executor.close()
@@ -113,6 +106,36 @@ class Runner {
     if (this.#options.source) this.#collect(study.trials())
     const progress = this.#progress()
     return { ...progress, ...this.#counts, interrupted: this.#signal.aborted && progress.ended < progress.size }
+  }
+
+  /** As many trials at a time as the executor takes; where results are learnt from, as few as keep it busy. */
+  #work(executor: Executor, threads: number): Promise<void> {
+    const { source } = this.#options
+    const width = () => (this.#study.learns ? executor.slots : (executor.width ?? executor.slots))
+    const ready = () => source?.ready ?? this.#queue.length
+    return new Promise((resolve, reject) => {
+      let loops = 0
+      let over = false
+      const loop = async () => {
+        while (loops <= width()) {
+          const trial = await this.#next()
+          over ||= !trial
+          if (!trial) break
+          widen()
+          await this.#carryOut(trial, executor, threads)
+          if (!this.#broken) await source?.done(trial)
+        }
+        // At once: others that end in this very moment must not all take themselves for one too many.
+        if (--loops === 0) resolve()
+      }
+      const widen = () => {
+        while (!over && loops < width() && (loops < executor.slots || ready() > 0)) {
+          loops++
+          loop().catch(reject)
+        }
+      }
+      widen()
+    })
   }
 
   #collect(trials: readonly TrialRecord[]): void {

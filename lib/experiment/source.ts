@@ -7,6 +7,8 @@ import type { AskedTrial, Study } from './study'
 export interface TrialSource {
   /** The next trial to be carried out; undefined when nothing is left, or when it is time to stop. */
   next(): Promise<AskedTrial | undefined>
+  /** How many trials it would give at once. */
+  readonly ready: number
   /** It was carried out, and its journal says with what result. */
   done(trial: AskedTrial): Promise<void>
   close(): Promise<void>
@@ -40,6 +42,10 @@ export class PartSource implements TrialSource {
     this.#study = study
     this.#select = select
     this.#signal = signal
+  }
+
+  get ready(): number {
+    return this.#ready.length
   }
 
   async next(): Promise<AskedTrial | undefined> {

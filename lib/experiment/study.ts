@@ -6,7 +6,7 @@ import { InvalidDataError, InvalidOptionError, nativeInfo } from '../native'
 import { hasEnded, type Point, type Session, StudyStore, type TrialRecord } from '../store'
 import type { ExperimentDefinition, ResolvedDefinition } from './definition'
 import { resolveDefinition } from './definition'
-import { identify } from './identity'
+import { identifier } from './identity'
 import { completeOptions } from './option-fields'
 import { gridSampler, type Observation, randomSampler, type Sampler, sobolSampler, tpeSampler } from './samplers'
 import { derivedSeed } from './seeds'
@@ -28,6 +28,9 @@ export interface ToldResult {
   metrics: Readonly<Record<string, number>>
   details?: Readonly<Record<string, unknown>>
 }
+
+/** What all trials of a study have in common. */
+type CommonSpec = Omit<TrialSpec, 'threads' | 'id' | 'options' | 'seed'>
 
 interface Facts {
   version: string
@@ -54,6 +57,7 @@ export class Study {
   /** Points drawn by a sampler that learns. */
   #drawn = 0
   readonly #asked: AskedTrial[] = []
+  #common: CommonSpec | undefined
 
   private constructor(store: StudyStore, resolved: ResolvedDefinition, base: string, facts: Facts) {
     this.store = store
@@ -174,23 +178,30 @@ export class Study {
 
   /** What an executor needs to carry out a trial. */
   spec(trial: AskedTrial): Omit<TrialSpec, 'threads'> {
+    const { save } = this.resolved.definition
+    this.#common ??= this.#commonSpec()
+    return {
+      ...this.#common,
+      id: trial.id,
+      options: trial.options,
+      seed: trial.seed,
+      ...(save?.models && { save: this.store.modelPath(trial.id) }),
+    }
+  }
+
+  #commonSpec(): CommonSpec {
     const { definition, fields, objectives } = this.resolved
     if (!fields || !definition.data || !definition.model)
       throw new InvalidOptionError(
         `the study '${this.name}' names no model; ask() for its trials and tell() their results.`,
       )
     const named = (part: string) => [...fields.fields].filter(([, field]) => field.part === part).map(([name]) => name)
-    const { save } = definition
     return {
-      id: trial.id,
       model: definition.model,
-      options: trial.options,
       runOptions: named('run'),
       algorithmOptions: named('algorithm'),
-      seed: trial.seed,
       data: locatedData(definition.data, this.base),
-      tracePoints: save?.trace ?? 100,
-      ...(save?.models && { save: this.store.modelPath(trial.id) }),
+      tracePoints: definition.save?.trace ?? 100,
       ...(definition.run?.timeout !== undefined && { timeout: definition.run.timeout }),
       ...(objectives[0] && { metric: objectives[0].metric }),
     }
@@ -232,9 +243,10 @@ export class Study {
   #trialsOf(place: number, point: Point): AskedTrial[] {
     const { fields, definition } = this.resolved
     const options = fields ? completeOptions(fields, point) : point
-    const common = { model: definition.model ?? '', options, data: this.#facts.data, version: this.#facts.version }
+    const { data, version } = this.#facts
+    const idOf = identifier({ model: definition.model ?? '', options, data, version })
     return this.#seeds.map((seed, i) => ({
-      id: identify({ ...common, seed }),
+      id: idOf(seed),
       number: place * this.#seeds.length + i,
       options: point,
       seed,

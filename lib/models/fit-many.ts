@@ -10,6 +10,7 @@ import {
   type NativeTable,
 } from '../native'
 import type { Loss } from './losses'
+import { inner, once } from './maps'
 import type { MeanFieldFit } from './mean-field-fit'
 import type { MeanFieldFitOptions, MeanFieldNetwork } from './mean-field-network'
 import { type Preparation, prepare } from './preparation'
@@ -103,16 +104,4 @@ function sharing(tableOf: Preparing['tableOf']): Preparing {
     tableOf: (loss, preparation, data) =>
       once(inner(inner(tables, preparation), data), loss, () => tableOf(loss, preparation, data)),
   }
-}
-
-function inner<K, L, V>(maps: Map<K, Map<L, V>>, key: K): Map<L, V> {
-  return once(maps, key, () => new Map())
-}
-
-function once<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const known = map.get(key)
-  if (known !== undefined) return known
-  const made = make()
-  map.set(key, made)
-  return made
 }

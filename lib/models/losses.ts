@@ -1,8 +1,8 @@
 /** Which loss fits the data, and what targets, outputs and scores mean under it. */
 import type { Dataset } from '../data'
 import type { MeanFieldOptions } from '../generated/catalogue'
-import { InvalidOptionError, type OptionValues } from '../native'
-import { listed, type Preparation, preparedClasses, preparedTargets } from './preparation'
+import { InvalidOptionError, type NativeTable, type OptionValues } from '../native'
+import { listed, type Preparation, preparedClasses, preparedFeatures, preparedTargets } from './preparation'
 import { logisticLoss, smoothHingeLoss, softmaxLoss } from './scores'
 
 export type Loss = NonNullable<MeanFieldOptions['loss']>
@@ -47,10 +47,15 @@ export function outputsOf(loss: Loss, { classes, targetScalers }: Preparation): 
 }
 
 /** Targets as the loss takes them: n × k scaled numbers, n class indices (softmax), or n signs. */
-export function lossTargets(loss: Loss, { classes, targetScalers }: Preparation, data: Dataset): Float64Array {
+function lossTargets(loss: Loss, { classes, targetScalers }: Preparation, data: Dataset): Float64Array {
   if (targetScalers) return preparedTargets(targetScalers, data)
   const indices = preparedClasses(classes ?? [], data)
   return loss === 'softmax' ? indices : indices.map((index) => 2 * index - 1)
+}
+
+/** What the addon reads: targets and scaled features. */
+export async function tableOf(loss: Loss, preparation: Preparation, data: Dataset): Promise<NativeTable> {
+  return { targets: lossTargets(loss, preparation, data), ...(await preparedFeatures(preparation, data)) }
 }
 
 /** The loss of one row of outputs against its class index. */

@@ -19,12 +19,11 @@ import {
   InvalidDataError,
   InvalidOptionError,
   type NativeFitRequest,
-  type NativeTable,
   type OptionValues,
   type Precision,
 } from '../native'
 import { type Begun, fitMany, type MeanFieldManyOptions, type MeanFieldManyRun, type Preparing } from './fit-many'
-import { chooseLoss, classLoss, type Loss, lossTargets, outputsOf } from './losses'
+import { chooseLoss, classLoss, type Loss, outputsOf, tableOf } from './losses'
 import { describeFit, type MeanFieldFit, type MeanFieldSummary, resolvedModel } from './mean-field-fit'
 import {
   type Preparation,
@@ -38,6 +37,7 @@ import {
 } from './preparation'
 import { abortError, Run } from './run'
 import { readModel, type SavedModel, writeModel } from './saved-model'
+import { type ScoreManyOptions, type Scoring, scoreMany } from './score-many'
 import { classIndices, classProbabilities, type Scores, scoreClasses, scoreRegression } from './scores'
 import { lastRow } from './trace-columns'
 
@@ -243,15 +243,29 @@ export class MeanFieldNetwork {
 
   /** `{ accuracy, loss }` for classes, `{ r2, mse }` in the units of the targets for regression. */
   async score(data: Dataset, options?: PredictOptions): Promise<Scores> {
-    const { preparation, model } = this.#require()
+    const { finish } = this.#scoring(data)
+    return finish(await this.predict(data, options))
+  }
+
+  /** @internal */
+  static scoreMany(
+    asked: readonly { network: MeanFieldNetwork; data: Dataset }[],
+    options: ScoreManyOptions = {},
+  ): Promise<PromiseSettledResult<Scores>[]> {
+    return scoreMany(asked, options, ({ network, data }) => network.#scoring(data))
+  }
+
+  #scoring(data: Dataset): Scoring {
+    const { preparation, particles, model } = this.#require()
     const { classes, targetScalers } = preparation
     requireDataset(data, 'data to score')
+    const network = { preparation, particles, model }
     if (targetScalers) {
       requireRegression(targetScalers, data)
-      return scoreRegression(await this.predict(data, options), targetScalers.length, data.targets)
+      return { ...network, finish: (outputs) => scoreRegression(outputs, targetScalers.length, data.targets) }
     }
     const targets = preparedClasses(classes ?? [], data)
-    return scoreClasses(await this.predict(data, options), this.#outputs(), targets, classLoss(model))
+    return { ...network, finish: (outputs) => scoreClasses(outputs, this.#outputs(), targets, classLoss(model)) }
   }
 
   /** Writes the fitted network as a safetensors file, whole or not at all. */
@@ -370,10 +384,6 @@ export class MeanFieldNetwork {
       resume,
     }
   }
-}
-
-async function tableOf(loss: Loss, preparation: Preparation, data: Dataset): Promise<NativeTable> {
-  return { targets: lossTargets(loss, preparation, data), ...(await preparedFeatures(preparation, data)) }
 }
 
 const fitOptionNames = ['validation', 'device', 'precision', 'signal', 'initial', 'snapshots', 'checkpoint', 'resume']

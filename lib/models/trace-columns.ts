@@ -9,7 +9,11 @@ export function lastRow<C extends string>(columns: readonly C[], rows: Float64Ar
 /** One typed array a column. */
 export function columnArrays<C extends string>(columns: readonly C[], rows: Float64Array): Record<C, Float64Array> {
   const width = columns.length
-  const column = (j: number) =>
-    Float64Array.from({ length: rows.length / width }, (_, i) => rows[i * width + j] as number)
-  return Object.fromEntries(columns.map((name, j) => [name, column(j)])) as Record<C, Float64Array>
+  const arrays = {} as Record<C, Float64Array>
+  columns.forEach((name, j) => {
+    const column = new Float64Array(rows.length / width)
+    for (let i = 0; i < column.length; i++) column[i] = rows[i * width + j] as number
+    arrays[name] = column
+  })
+  return arrays
 }

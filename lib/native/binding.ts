@@ -230,7 +230,7 @@ export interface NativeMinimaxResult extends Omit<NativeMeasureResult, 'particle
   y: Float64Array
 }
 
-/** An error of one of many fits. */
+/** An error of one of many fits or predictions. */
 export type NativeFailure = Error & { code: string }
 
 /** Rows of a linear model: dense (values row-major), sparse (with columnIndices and rowStarts), or what readLibsvm holds. */
@@ -344,6 +344,14 @@ export interface NativeBinding {
   ): NativeJob<(NativeFitResult | NativeFailure)[]>
   /** n × k outputs, row-major. A cancelled prediction rejects with MEANFIELD_CANCELLED. */
   predictMeanField(request: NativePredictRequest): NativeJob<Float32Array>
+  /**
+   * Many predictions in one call, each on one thread, `threads` at a time (default: all there are). Bad requests throw at once; an
+   * entry is what that prediction alone would have resolved or rejected with.
+   */
+  predictManyMeanField(
+    requests: readonly NativePredictRequest[],
+    threads?: number,
+  ): NativeJob<(Float32Array | NativeFailure)[]>
   /** Like fitMeanField; trace rows have the columns of the linear model. */
   fitLinear(request: NativeLinearRequest, onPoints?: (rows: Float64Array) => void): NativeJob<NativeLinearResult>
   /** n × k margins. */

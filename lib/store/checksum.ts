@@ -23,9 +23,11 @@ const ieee = table(0xedb88320)
 const castagnoli = table(0x82f63b78)
 
 /** Where Node has its own (20.15 and later), several times as fast. */
-const fast = (zlib as { crc32?: (bytes: Uint8Array) => number }).crc32
+const fast = (zlib as { crc32?: (bytes: Uint8Array | string) => number }).crc32
 
-export const crc32: (bytes: Uint8Array) => number = fast ?? ((bytes) => checksum(ieee, bytes))
+/** Of a text: of its UTF-8. */
+export const crc32: (bytes: Uint8Array | string) => number =
+  fast ?? ((bytes) => checksum(ieee, typeof bytes === 'string' ? Buffer.from(bytes) : bytes))
 export const crc32c = (bytes: Uint8Array): number => checksum(castagnoli, bytes)
 /** @internal for the test that both agree */
 export const slowCrc32 = (bytes: Uint8Array): number => checksum(ieee, bytes)

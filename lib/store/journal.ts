@@ -33,16 +33,18 @@ export interface JournalContent {
   bytes: number
 }
 
-const seal = Buffer.from(',"crc":"')
+const sealText = ',"crc":"'
+const seal = Buffer.from(sealText)
 /** `,"crc":"xxxxxxxx"}` */
 const sealBytes = seal.length + 8 + 2
 
 /** One line with its checksum and line feed. Numbers that JSON lacks become null. */
-export function encodeLine(entry: JournalEntry): Buffer {
-  const text = JSON.stringify(entry)
-  const body = Buffer.from(text.slice(0, -1))
-  return Buffer.concat([body, seal, Buffer.from(`${crc32(body).toString(16).padStart(8, '0')}"}\n`)])
+export function encodeLine(entry: JournalEntry): string {
+  const body = JSON.stringify(entry).slice(0, -1)
+  return `${body}${sealText}${checksumText(body)}"}\n`
 }
+
+const checksumText = (body: string | Uint8Array) => crc32(body).toString(16).padStart(8, '0')
 
 /** The entry of a line without its line feed, or why it is none. */
 export function decodeLine(bytes: Buffer, start = 0, end = bytes.length): JournalEntry | string {
@@ -50,8 +52,7 @@ export function decodeLine(bytes: Buffer, start = 0, end = bytes.length): Journa
   if (bodyEnd < start + 2 || bytes.compare(seal, 0, seal.length, bodyEnd, bodyEnd + seal.length) !== 0)
     return 'it has no checksum'
   const found = bytes.toString('latin1', bodyEnd + seal.length, end)
-  if (found !== `${crc32(bytes.subarray(start, bodyEnd)).toString(16).padStart(8, '0')}"}`)
-    return 'its checksum does not fit'
+  if (found !== `${checksumText(bytes.subarray(start, bodyEnd))}"}`) return 'its checksum does not fit'
   try {
     const entry: unknown = JSON.parse(`${bytes.toString('utf8', start, bodyEnd)}}`)
     if (isEntry(entry)) return entry
@@ -89,7 +90,7 @@ export const readJournal = (path: string): JournalContent => readLines(readFileS
 export class JournalWriter {
   readonly path: string
   #file: number | undefined
-  #waiting: Buffer[] = []
+  #waiting = ''
   #waitingBytes = 0
   #written = 0
 
@@ -103,16 +104,17 @@ export class JournalWriter {
   append(entry: JournalEntry): { offset: number; bytes: number } {
     const line = encodeLine(entry)
     const offset = this.#written + this.#waitingBytes
-    this.#waiting.push(line)
-    this.#waitingBytes += line.length
+    const length = Buffer.byteLength(line)
+    this.#waiting += line
+    this.#waitingBytes += length
     if (this.#waitingBytes >= flushBytes) this.flush()
-    return { offset, bytes: line.length }
+    return { offset, bytes: length }
   }
 
   flush(): void {
     if (this.#waitingBytes === 0 || this.#file === undefined) return
-    const bytes = Buffer.concat(this.#waiting)
-    this.#waiting = []
+    const bytes = Buffer.from(this.#waiting)
+    this.#waiting = ''
     this.#waitingBytes = 0
     for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at)
     this.#written += bytes.length

@@ -112,27 +112,39 @@ Napi::Value fit_mean_field(const Napi::CallbackInfo& arguments) {
   });
 }
 
+/// The array in the first argument, each entry by `read(object)`; errors name the entry.
+template <class Read>
+void read_requests(const Napi::CallbackInfo& arguments, Read read) {
+  if (!arguments[0].IsArray()) throw Error(ErrorCode::InvalidOption, "requests is missing; expected an array.");
+  const Napi::Array requests = arguments[0].As<Napi::Array>();
+  for (uint32_t i = 0; i < requests.Length(); ++i) {
+    const std::string place = "requests[" + std::to_string(i) + "]";
+    const Napi::Value request = requests.Get(i);
+    if (!request.IsObject()) throw Error(ErrorCode::InvalidOption, place + " is missing; expected an object.");
+    try {
+      read(request.As<Napi::Object>());
+    } catch (const Error& error) {
+      throw Error(error.code(), place + ": " + error.what());
+    }
+  }
+}
+
+int read_threads(const Napi::Value& value) {
+  if (value.IsUndefined()) return available_parallelism();
+  const int64_t threads = read_count(value, "threads");
+  if (threads < 1) throw Error(ErrorCode::InvalidOption, "threads is 0; expected a whole number from 1 on.");
+  return static_cast<int>(std::min<int64_t>(threads, 1024));
+}
+
 Napi::Value fit_many_mean_field(const Napi::CallbackInfo& arguments) {
   const Napi::Env env = arguments.Env();
   return guarded(env, [&]() -> Napi::Value {
-    if (!arguments[0].IsArray()) throw Error(ErrorCode::InvalidOption, "requests is missing; expected an array.");
-    const Napi::Array requests = arguments[0].As<Napi::Array>();
     Pins pins;
     std::vector<std::shared_ptr<MeanFieldFit>> fits;
-    for (uint32_t i = 0; i < requests.Length(); ++i) {
-      const std::string place = "requests[" + std::to_string(i) + "]";
-      const Napi::Value request = requests.Get(i);
-      if (!request.IsObject()) throw Error(ErrorCode::InvalidOption, place + " is missing; expected an object.");
-      try {
-        fits.push_back(prepare_mean_field(as_one_of_many(read_fit_request(request.As<Napi::Object>(), pins))));
-      } catch (const Error& error) {
-        throw Error(error.code(), place + ": " + error.what());
-      }
-    }
-    const int threads = arguments[1].IsUndefined()
-                            ? available_parallelism()
-                            : static_cast<int>(std::min<int64_t>(read_count(arguments[1], "threads"), 1024));
-    if (threads < 1) throw Error(ErrorCode::InvalidOption, "threads is 0; expected a whole number from 1 on.");
+    read_requests(arguments, [&](const Napi::Object& request) {
+      fits.push_back(prepare_mean_field(as_one_of_many(read_fit_request(request, pins))));
+    });
+    const int threads = read_threads(arguments[1]);
     const Napi::Function onDone = arguments[2].IsFunction() ? arguments[2].As<Napi::Function>() : Napi::Function();
     return start_job(
         env, std::move(pins), onDone, [fits, threads](const CancelToken& cancel, const Progress& progress) -> Deliver {
@@ -146,6 +158,49 @@ Napi::Value fit_many_mean_field(const Napi::CallbackInfo& arguments) {
               const FitOutcome& outcome = (*outcomes)[i];
               list.Set(i, outcome.failure ? Napi::Value(to_error(env, outcome.failure).Value())
                                           : Napi::Value(fit_result_object(env, *outcome.result)));
+            }
+            return list;
+          };
+        });
+  });
+}
+
+Napi::Value predict_many_mean_field(const Napi::CallbackInfo& arguments) {
+  const Napi::Env env = arguments.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    Pins pins;
+    std::vector<PredictRequest> requests;
+    read_requests(arguments, [&](const Napi::Object& request) {
+      requests.push_back(read_predict_request(request, pins));
+      requests.back().threads = 1;
+      predict_outputs(requests.back());
+    });
+    const int threads = read_threads(arguments[1]);
+    return start_job(
+        env, std::move(pins), {}, [requests, threads](const CancelToken& cancel, const Progress&) -> Deliver {
+          struct Prediction {
+            std::vector<float> outputs;
+            std::exception_ptr failure;
+          };
+          const auto predictions = std::make_shared<std::vector<Prediction>>(requests.size());
+          ThreadPool pool(static_cast<int>(std::clamp<size_t>(requests.size(), 1, static_cast<size_t>(threads))));
+          pool.run(static_cast<int64_t>(requests.size()), [&](int64_t index, int) {
+            const PredictRequest& request = requests[static_cast<size_t>(index)];
+            Prediction& prediction = (*predictions)[static_cast<size_t>(index)];
+            try {
+              prediction.outputs.resize(static_cast<size_t>(request.features.rows * predict_outputs(request)));
+              predict_mean_field(request, cancel, prediction.outputs.data());
+            } catch (...) {
+              prediction.failure = std::current_exception();
+            }
+          });
+          return [predictions](Napi::Env env) -> Napi::Value {
+            Napi::Array list = Napi::Array::New(env, predictions->size());
+            for (uint32_t i = 0; i < predictions->size(); ++i) {
+              const Prediction& prediction = (*predictions)[i];
+              list.Set(i, prediction.failure
+                              ? Napi::Value(to_error(env, prediction.failure).Value())
+                              : float32_array(env, prediction.outputs.data(), prediction.outputs.size()));
             }
             return list;
           };
@@ -190,6 +245,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("fitMeanField", Napi::Function::New<fit_mean_field>(env, "fitMeanField"));
   exports.Set("fitManyMeanField", Napi::Function::New<fit_many_mean_field>(env, "fitManyMeanField"));
   exports.Set("predictMeanField", Napi::Function::New<predict_mean_field_job>(env, "predictMeanField"));
+  exports.Set("predictManyMeanField", Napi::Function::New<predict_many_mean_field>(env, "predictManyMeanField"));
   exports.Set("fitLinear", Napi::Function::New<fit_linear>(env, "fitLinear"));
   exports.Set("predictLinear", Napi::Function::New<predict_linear_job>(env, "predictLinear"));
   exports.Set("readLibsvm", Napi::Function::New<read_libsvm_job>(env, "readLibsvm"));

@@ -20,14 +20,18 @@ export interface ResultTable {
   parameters: string[]
   /** Metrics. */
   columns: string[]
+  /** By the numbers of the trials. */
   rows: ResultRow[]
+  /** Rows that were left out. */
+  left: number
 }
 
 /** Metrics that a reader asks for first, in this order. */
 const first = ['test.accuracy', 'test.r2', 'test.loss', 'test.mse', 'train.accuracy', 'train.r2', 'objective', 'gap']
 
 export function metricNames(trials: readonly TrialRecord[]): string[] {
-  const names = new Set(trials.flatMap(({ metrics }) => Object.keys(metrics)))
+  const names = new Set<string>()
+  for (const { metrics } of trials) for (const name in metrics) names.add(name)
   const order = (name: string) => (first.includes(name) ? first.indexOf(name) : first.length)
   return [...names].sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1))
 }
@@ -37,9 +41,11 @@ export function varyingOptions(trials: readonly TrialRecord[]): string[] {
   const values = new Map<string, Set<Scalar>>()
   const counts = new Map<string, number>()
   for (const { options } of trials)
-    for (const [name, value] of Object.entries(options)) {
-      const seen = values.get(name) ?? new Set()
-      values.set(name, seen.add(value))
+    for (const name in options) {
+      const seen = values.get(name)
+      if (!seen) values.set(name, new Set([options[name] as Scalar]))
+      // Two values tell as much as any number of them.
+      else if (seen.size < 2) seen.add(options[name] as Scalar)
       counts.set(name, (counts.get(name) ?? 0) + 1)
     }
   return [...values].filter(([name, seen]) => seen.size > 1 || counts.get(name) !== trials.length).map(([name]) => name)
@@ -58,14 +64,21 @@ export function groupByPoint(trials: readonly TrialRecord[]): Map<string, TrialR
   return groups
 }
 
-/** @param metrics default: those of `first` that there are, at most four, or all where there are none of them */
-export function resultTable(trials: readonly TrialRecord[], metrics?: readonly string[]): ResultTable {
-  const groups = groupByPoint(trials)
-  const complete = [...groups.values()].flat()
+/**
+ * @param metrics default: those of `first` that there are, at most four, or all where there are none of them
+ * @param mostRows intervals take a while to compute; default: all
+ */
+export function resultTable(
+  trials: readonly TrialRecord[],
+  metrics?: readonly string[],
+  mostRows = Number.POSITIVE_INFINITY,
+): ResultTable {
+  const complete = trials.filter(({ state }) => state === 'complete')
+  const groups = [...groupByPoint(complete).values()]
   const names = metricNames(complete)
   const common = names.filter((name) => first.includes(name)).slice(0, 4)
   const columns = [...(metrics ?? (common.length > 0 ? common : names))]
-  const rows = [...groups.values()].map((group): ResultRow => {
+  const rows = groups.slice(0, mostRows).map((group): ResultRow => {
     const cells = columns.map((name) => {
       const values = group.map(({ metrics }) => metrics[name] ?? Number.NaN)
       const summary = summarize(values)
@@ -73,7 +86,7 @@ export function resultTable(trials: readonly TrialRecord[], metrics?: readonly s
     })
     return { options: group[0]?.options ?? {}, seeds: group.length, cells: Object.fromEntries(cells) }
   })
-  return { parameters: varyingOptions(complete), columns, rows }
+  return { parameters: varyingOptions(complete), columns, rows, left: groups.length - rows.length }
 }
 
 /** Above this the interval is the normal one, which the bootstrap's has come to by then. */

@@ -64,13 +64,25 @@ export function bootstrapInterval(values: ArrayLike<number>, options: BootstrapO
   const { statistic = mean, level = 0.95, resamples = 2000, seed = 0 } = options
   const n = values.length
   if (n === 0) return [NaN, NaN]
-  const random = new Random(seed, 0x70000000)
+  const places = drawnPlaces(n, resamples, seed)
   const sample = new Float64Array(n)
   const found = new Float64Array(resamples)
   for (let draw = 0; draw < resamples; draw++) {
-    for (let i = 0; i < n; i++) sample[i] = values[random.below(n)] as number
+    for (let i = 0; i < n; i++) sample[i] = values[places[draw * n + i] as number] as number
     found[draw] = statistic(sample)
   }
   found.sort()
   return [quantile(found, (1 - level) / 2), quantile(found, (1 + level) / 2)]
+}
+
+/** The last ones, since a table has many samples of one size. */
+let drawn = { key: '', places: new Uint32Array() }
+
+function drawnPlaces(n: number, resamples: number, seed: number): Uint32Array {
+  const key = `${n} ${resamples} ${seed}`
+  if (key !== drawn.key) {
+    const random = new Random(seed, 0x70000000)
+    drawn = { key, places: new Uint32Array(n * resamples).map(() => random.below(n)) }
+  }
+  return drawn.places
 }

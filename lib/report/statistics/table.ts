@@ -17,7 +17,7 @@ export function formatTable(table: ResultTable, format: TableFormat, mostRows = 
     }),
   ])
   const text = tableText(header, body, format, table.parameters.length)
-  const left = table.rows.length - body.length
+  const left = table.left + table.rows.length - body.length
   return left > 0 && format === 'text' ? `${text}\n… and ${left} more.` : text
 }
 

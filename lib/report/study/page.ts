@@ -123,7 +123,7 @@ function progress(trials: readonly TrialRecord[]): string {
 }
 
 function results(trials: readonly TrialRecord[], objective: PageObjective | undefined): string {
-  const table = resultTable(trials)
+  const table = resultTable(trials, undefined, mostSummaries)
   if (table.rows.length === 0) return section('results', '<p>No trial is complete yet.</p>')
   const parameter = table.parameters[0]
   const comparison =
@@ -152,7 +152,7 @@ function ranks({ methods, ranks }: { methods: string[]; ranks: number[] }): stri
 }
 
 function summaryTable(table: ResultTable): string {
-  const rows = table.rows.slice(0, mostSummaries).map(({ options, seeds, cells }) => [
+  const rows = table.rows.map(({ options, seeds, cells }) => [
     ...table.parameters.map((name) => String(options[name] ?? '')),
     String(seeds),
     ...table.columns.map((name) => {
@@ -164,7 +164,7 @@ function summaryTable(table: ResultTable): string {
     table.rows.length > rows.length ? `<p class="source">${rows.length} of ${table.rows.length} points.</p>` : ''
   const copies = (['markdown', 'latex'] as const).map(
     (format) =>
-      `<details id="copy-${format}"><summary>As ${format === 'latex' ? 'LaTeX' : 'Markdown'}</summary><pre>${escapeMarkup(formatTable(table, format, mostSummaries))}</pre></details>`,
+      `<details id="copy-${format}"><summary>As ${format === 'latex' ? 'LaTeX' : 'Markdown'}</summary><pre>${escapeMarkup(formatTable(table, format))}</pre></details>`,
   )
   return `<div class="summary"><p>Means over the seeds with intervals of 95 % (bootstrap).</p>
 ${plainTable('Results over the seeds', [...table.parameters, 'seeds', ...table.columns], rows, table.parameters.length)}${more}</div>${copies.join('')}`

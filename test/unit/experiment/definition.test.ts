@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto'
 import { resolveDefinition } from '../../../lib/experiment'
-import { canonicalJson, identify } from '../../../lib/experiment/identity'
+import { canonicalJson, identifier } from '../../../lib/experiment/identity'
 import { applyOverrides } from '../../../lib/experiment/overrides'
 import { derivedSeed } from '../../../lib/experiment/seeds'
 import { gridPoints } from '../../../lib/experiment/space'
@@ -136,6 +137,7 @@ test('conditions that go round, or never hold, are refused', () => {
 
 test('identity: the order of members is no matter, everything else is', () => {
   const trial = { model: 'm', options: { a: 1, b: 'x' }, data: { hash: 'h' }, version: '1', seed: 0 }
+  const identify = ({ seed, ...common }: typeof trial) => identifier(common)(seed)
   const id = identify(trial)
   expect(id).toMatch(/^[0-9a-f]{32}$/)
   expect(identify({ ...trial, options: { b: 'x', a: 1 } })).toBe(id)
@@ -147,7 +149,8 @@ test('identity: the order of members is no matter, everything else is', () => {
     { options: { a: 1, b: 'y' } },
     { options: { a: '1', b: 'x' } },
   ]
-  const ids = others.map((change) => identify({ ...trial, ...change }))
+  const ids = others.map((change) => identify({ ...trial, ...change } as typeof trial))
+  expect(id).toBe(createHash('sha256').update(canonicalJson(trial)).digest('hex').slice(0, 32))
   expect(new Set([id, ...ids]).size).toBe(7)
   expect(canonicalJson({ b: [1, { d: null, c: undefined }], a: 'ä' })).toBe('{"a":"ä","b":[1,{"d":null}]}')
 })

@@ -35,7 +35,7 @@ test('what is written is read, offsets and all', () => {
 })
 
 test('cut off at any byte, all whole lines are read and nothing else', () => {
-  const lines = entries.map(encodeLine)
+  const lines = entries.map((entry) => Buffer.from(encodeLine(entry)))
   const bytes = Buffer.concat(lines)
   for (let end = 0; end <= bytes.length; end++) {
     let whole = 0
@@ -49,7 +49,7 @@ test('cut off at any byte, all whole lines are read and nothing else', () => {
 
 test('fuzz: changed, inserted and removed bytes never give an entry that was not written', () => {
   const random = new Random(11)
-  const bytes = Buffer.concat(entries.map(encodeLine))
+  const bytes = Buffer.concat(entries.map((entry) => Buffer.from(encodeLine(entry))))
   const known = new Set(entries.map((entry) => JSON.stringify(entry)))
   // 100,000 with MEANFIELD_FUZZ=100000; a CRC of 32 bits lets one in 4e9 mutations through.
   const rounds = Number(process.env.MEANFIELD_FUZZ ?? 5000)
