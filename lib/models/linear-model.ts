@@ -17,9 +17,10 @@ import {
   type NativePathPoint,
   type OptionValues,
 } from '../native'
+import { Jobs } from './jobs'
 import { describeTargets, indicesOf, type LinearData, type Loss, rowsFor, targetColumns, weighted } from './linear-data'
 import { type Preparation, preparedClasses, requireRegression } from './preparation'
-import { Run } from './run'
+import type { Run } from './run'
 import { readModel, type SavedModel, writeModel } from './saved-model'
 import {
   classIndices,
@@ -107,7 +108,7 @@ interface Fitted {
 export class LinearModel {
   readonly options: Readonly<LinearModelOptions>
   #fitted: Fitted | undefined
-  #busy = false
+  readonly #jobs = new Jobs('model')
 
   constructor(options: LinearModelOptions = {}) {
     if (typeof options !== 'object' || options === null)
@@ -119,11 +120,8 @@ export class LinearModel {
 
   /** Solves for all rows of `train`. Typed errors before any work for bad options and data. */
   fit(train: LinearData, options: LinearFitOptions = {}): Run<LinearFit, LinearTracePoint> {
-    return new Run<LinearFit, LinearTracePoint>(async ({ signal, emit }) => {
-      if (this.#busy)
-        throw new InvalidOptionError('this model is being fitted; wait for that run, or use another model.')
-      this.#busy = true
-      try {
+    return this.#jobs.run(
+      () => {
         const { algorithm = 'auto', scale = 'none', loss: asked = 'auto', ...model } = this.options
         const { sampleWeights, classWeights, signal: _, initial, checkpoint, resume, path, pathRatio, ...run } = options
         const { loss, preparation, targets } = describeTargets(train, asked, scale)
@@ -147,21 +145,20 @@ export class LinearModel {
           ...(path !== undefined && { path }),
           ...(pathRatio !== undefined && { pathRatio }),
         }
-        const job = binding().fitLinear(request, (rows) => emit(lastRow(linearTraceColumns, rows)))
-        signal.addEventListener('abort', job.cancel, { once: true })
-        if (signal.aborted) job.cancel()
-        const result = await job.promise
-        const fit = describe(request, result, Number(run.seed ?? 0))
-        const { trace: __, path: ___, ...summary } = fit
-        const { weights, intercepts } = result
-        this.#fitted = { preparation, weights, intercepts, model: request.model, summary }
-        return fit
-      } catch (error) {
-        throw fromNative(error)
-      } finally {
-        this.#busy = false
-      }
-    }, options.signal)
+        return {
+          start: (onRows) => binding().fitLinear(request, onRows),
+          settle: (result) => {
+            const fit = describe(request, result, Number(run.seed ?? 0))
+            const { trace: __, path: ___, ...summary } = fit
+            const { weights, intercepts } = result
+            this.#fitted = { preparation, weights, intercepts, model: request.model, summary }
+            return fit
+          },
+        }
+      },
+      (rows) => lastRow(linearTraceColumns, rows),
+      options.signal,
+    )
   }
 
   /** k × d, in the units of the (scaled) features. */

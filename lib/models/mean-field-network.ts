@@ -10,7 +10,6 @@ import {
 } from '../generated/catalogue'
 import {
   binding,
-  CancelledError,
   catalogue,
   chooseDevice,
   choosePrecision,
@@ -23,6 +22,7 @@ import {
   type Precision,
 } from '../native'
 import { type Begun, fitMany, type MeanFieldManyOptions, type MeanFieldManyRun, type Preparing } from './fit-many'
+import { Jobs } from './jobs'
 import { chooseLoss, classLoss, type Loss, outputsOf, tableOf } from './losses'
 import { describeFit, type MeanFieldFit, type MeanFieldSummary, resolvedModel } from './mean-field-fit'
 import {
@@ -35,7 +35,7 @@ import {
   requireRegression,
   restoredOutputs,
 } from './preparation'
-import { abortError, Run } from './run'
+import { abortError, type Run } from './run'
 import { readModel, type SavedModel, writeModel } from './saved-model'
 import { type ScoreManyOptions, type Scoring, scoreMany } from './score-many'
 import { classIndices, classProbabilities, type Scores, scoreClasses, scoreRegression } from './scores'
@@ -110,7 +110,7 @@ interface Fitted {
 export class MeanFieldNetwork {
   readonly options: Readonly<MeanFieldNetworkOptions>
   #fitted: Fitted | undefined
-  #busy = false
+  readonly #jobs = new Jobs('network')
 
   /** Throws InvalidOptionError for an unknown option; values are checked when it is fitted. */
   constructor(options: MeanFieldNetworkOptions = {}) {
@@ -131,24 +131,14 @@ export class MeanFieldNetwork {
    * DivergenceError that names step and remedy.
    */
   fit(train: Dataset, options: MeanFieldFitOptions = {}): Run<MeanFieldFit, TracePoint> {
-    return new Run<MeanFieldFit, TracePoint>(async ({ signal, emit }) => {
-      if (this.#busy)
-        throw new InvalidOptionError('this network is being fitted; wait for that run, or use another network.')
-      this.#busy = true
-      try {
+    return this.#jobs.run(
+      async () => {
         const { request, settle } = await this.#begin(train, options, { prepare, tableOf })
-        if (signal.aborted) throw abortError(signal.reason)
-        const job = binding().fitMeanField(request, (rows) => emit(lastRow(traceColumns, rows)))
-        signal.addEventListener('abort', job.cancel, { once: true })
-        return settle(await job.promise)
-      } catch (error) {
-        const known = fromNative(error)
-        // Stopped while the data were still being looked at: the same to the caller as before the start.
-        throw known instanceof CancelledError ? abortError(signal.reason) : known
-      } finally {
-        this.#busy = false
-      }
-    }, options?.signal)
+        return { start: (onRows) => binding().fitMeanField(request, onRows), settle }
+      },
+      (rows) => lastRow(traceColumns, rows),
+      options?.signal,
+    )
   }
 
   /**
@@ -169,14 +159,8 @@ export class MeanFieldNetwork {
   ): Run<PromiseSettledResult<MeanFieldFit>[], number> {
     return fitMany(runs, options, tableOf, {
       begin: ({ network, train, options = {} }, how) => network.#begin(train, options, how),
-      claim: (network) => {
-        if (network.#busy)
-          throw new InvalidOptionError('a network of fitMany is being fitted; give every run a network of its own.')
-        network.#busy = true
-        return () => {
-          network.#busy = false
-        }
-      },
+      claim: (network) =>
+        network.#jobs.claim('a network of fitMany is being fitted; give every run a network of its own.'),
     })
   }
 

@@ -1,9 +1,7 @@
-/** What the particle measure and the minimax game have in common: options, live points, traces. */
+/** What the particle measure and the minimax game have in common: options and arrays of numbers. */
 import { requireNames } from '../data/options'
 import type { MeasureRunOptions } from '../generated/catalogue'
-import { catalogue, fromNative, InvalidDataError, InvalidOptionError, type OptionValues } from '../native'
-import type { NativeJob } from '../native/binding'
-import { abortError, Run } from './run'
+import { catalogue, InvalidDataError, type OptionValues } from '../native'
 
 /** Options of the catalogue's measure `name`, checked by name; values are checked when it runs. */
 export function measureOptions<T extends object>(title: string, name: string, options: T): Readonly<T> {
@@ -21,34 +19,6 @@ export function measureRun(title: string, options: MeasureRunOptions, own: reado
   const names = catalogue().measureRun.map(({ name }) => name)
   requireNames(`${title}, of a run,`, options, [...names, ...own])
   return Object.fromEntries(Object.entries(options).filter(([name]) => names.includes(name))) as OptionValues
-}
-
-/** Runs one job at a time for an object: claims it, passes on live points, and turns failures into typed errors. */
-export class MeasureRunner {
-  #busy = false
-
-  run<R, T, P>(
-    start: (onPoints: (rows: Float64Array) => void) => NativeJob<R>,
-    toPoint: (rows: Float64Array) => P,
-    settle: (result: R) => T,
-    signal: AbortSignal | undefined,
-  ): Run<T, P> {
-    return new Run<T, P>(async ({ signal: stop, emit }) => {
-      if (this.#busy)
-        throw new InvalidOptionError('this measure is being fitted; wait for that run, or use another one.')
-      this.#busy = true
-      try {
-        const job = start((rows) => emit(toPoint(rows)))
-        stop.addEventListener('abort', job.cancel, { once: true })
-        if (stop.aborted) throw abortError(stop.reason)
-        return settle(await job.promise)
-      } catch (error) {
-        throw fromNative(error)
-      } finally {
-        this.#busy = false
-      }
-    }, signal)
-  }
 }
 
 /** Numbers as a copy in double. Throws InvalidDataError for anything else. */

@@ -1,7 +1,8 @@
 /** Two distributions on the line that play against each other. */
 import type { MeasureRunOptions, MinimaxGameOptions } from '../generated/catalogue'
 import { binding, InvalidDataError, type MeasureCertificate, type OptionValues } from '../native'
-import { MeasureRunner, measureOptions, measureRun, numbers, requireFitted } from './measure-run'
+import { Jobs } from './jobs'
+import { measureOptions, measureRun, numbers, requireFitted } from './measure-run'
 import type { Run } from './run'
 import { columnArrays, lastRow } from './trace-columns'
 
@@ -43,7 +44,7 @@ export interface MinimaxFit {
  */
 export class MinimaxGame {
   readonly options: Readonly<MinimaxGameOptions>
-  readonly #runner = new MeasureRunner()
+  readonly #jobs = new Jobs('game')
   #players: { x: Float64Array; y: Float64Array } | undefined
 
   /** Throws InvalidOptionError for an unknown option; values are checked when it is played. */
@@ -56,19 +57,22 @@ export class MinimaxGame {
    * when particles run off. Live points are those of the trace.
    */
   play(options: MinimaxRunOptions = {}): Run<MinimaxFit, MinimaxPoint> {
-    return this.#runner.run(
-      (onPoints) => {
+    return this.#jobs.run(
+      () => {
         const run = measureRun('MinimaxGame', options, ['initial', 'signal'])
         const { initial } = options
         const request = { options: this.options as OptionValues, run }
-        return binding().playMinimax({ ...request, ...(initial && { initial: bothPlayers(initial) }) }, onPoints)
+        const start = initial && bothPlayers(initial)
+        return {
+          start: (onRows) => binding().playMinimax({ ...request, ...(start && { initial: start }) }, onRows),
+          settle: ({ x, y, trace, steps, stop, threads, certificate }): MinimaxFit => {
+            this.#players = { x, y }
+            const course = columnArrays(columns, trace)
+            return { certificate, trace: course, steps, stop: stop === 'cancelled' ? 'aborted' : stop, threads }
+          },
+        }
       },
       (rows) => lastRow(columns, rows),
-      ({ x, y, trace, steps, stop, threads, certificate }) => {
-        this.#players = { x, y }
-        const course = columnArrays(columns, trace)
-        return { certificate, trace: course, steps, stop: stop === 'cancelled' ? 'aborted' : stop, threads }
-      },
       options?.signal,
     )
   }

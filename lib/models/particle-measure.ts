@@ -1,7 +1,8 @@
 /** A measure of particles on the torus, fitted to points by the maximum mean discrepancy. */
 import type { MeasureRunOptions, ParticleMeasureOptions } from '../generated/catalogue'
 import { binding, InvalidDataError, type MeasureCertificate, type OptionValues } from '../native'
-import { MeasureRunner, measureOptions, measureRun, numbers, requireFitted } from './measure-run'
+import { Jobs } from './jobs'
+import { measureOptions, measureRun, numbers, requireFitted } from './measure-run'
 import type { Run } from './run'
 import { columnArrays, lastRow } from './trace-columns'
 
@@ -49,7 +50,7 @@ export interface ParticleMeasureFit {
  */
 export class ParticleMeasure {
   readonly options: Readonly<ParticleMeasureOptions>
-  readonly #runner = new MeasureRunner()
+  readonly #jobs = new Jobs('particle measure')
   #particles: Float64Array | undefined
 
   /** Throws InvalidOptionError for an unknown option; values are checked when it is fitted. */
@@ -62,8 +63,8 @@ export class ParticleMeasure {
    * are those of the trace.
    */
   fit(target: Points, options: ParticleMeasureRunOptions = {}): Run<ParticleMeasureFit, ParticleMeasurePoint> {
-    return this.#runner.run(
-      (onPoints) => {
+    return this.#jobs.run(
+      () => {
         const run = measureRun('ParticleMeasure', options, ['initial', 'signal'])
         const { points, dimension } = flat('the target', target)
         const initial = options.initial && flat('the initial particles', options.initial)
@@ -72,22 +73,24 @@ export class ParticleMeasure {
             `the initial particles have ${initial.dimension} coordinates, the target ${dimension}; pass points of one dimension.`,
           )
         const request = { target: points, dimension, options: this.options as OptionValues, run }
-        return binding().fitMeasure({ ...request, ...(initial && { initial: initial.points }) }, onPoints)
-      },
-      (rows) => lastRow(columns, rows),
-      ({ particles, trace, steps, stop, threads, certificate }) => {
-        this.#particles = particles
-        const course = columnArrays(columns, trace)
-        const discrepancy = course.discrepancy.at(-1) ?? Number.NaN
         return {
-          discrepancy,
-          certificate,
-          trace: course,
-          steps,
-          stop: stop === 'cancelled' ? 'aborted' : stop,
-          threads,
+          start: (onRows) => binding().fitMeasure({ ...request, ...(initial && { initial: initial.points }) }, onRows),
+          settle: ({ particles, trace, steps, stop, threads, certificate }): ParticleMeasureFit => {
+            this.#particles = particles
+            const course = columnArrays(columns, trace)
+            const discrepancy = course.discrepancy.at(-1) ?? Number.NaN
+            return {
+              discrepancy,
+              certificate,
+              trace: course,
+              steps,
+              stop: stop === 'cancelled' ? 'aborted' : stop,
+              threads,
+            }
+          },
         }
       },
+      (rows) => lastRow(columns, rows),
       options?.signal,
     )
   }

@@ -54,8 +54,11 @@ export function chartElement(figure: Figure, size: ChartSize = {}): string {
   return chart(figure, size, '')
 }
 
+/** Of a picture whose axes have one scale, which would otherwise be as high as it is wide. */
+const planeWidth = 480
+
 function chart(figure: Figure, size: ChartSize, style: string): string {
-  const width = size.width ?? 720
+  const width = Math.min(size.width ?? 720, figure.equalScale ? planeWidth : Number.POSITIVE_INFINITY)
   const plotHeight = size.plotHeight ?? 300
   const name = `${figure.id}${size.suffix ?? ''}`.replace(/[^a-z0-9-]/gi, '-')
   const inset = size.untitled ? 0 : 12
@@ -93,15 +96,18 @@ function curves(
   inset: number,
   width: number,
   top: number,
-  plotHeight: number,
+  usualHeight: number,
   name: string,
   parts: string[],
 ): number {
-  const bottom = top + plotHeight
-  const y = yScale(figure, [bottom, top])
-  const left = inset + 8 + 7 * Math.max(...y.ticks.map((tick) => formatNumber(tick).length))
+  const labels = yScale(figure, [0, 1]).ticks.map((tick) => formatNumber(tick).length)
+  const left = inset + 8 + 7 * Math.max(...labels)
   const right = width - 20
   const x = xScale(figure, [left, right], width)
+  const span = ([low, high]: [number, number] = [0, 1]) => high - low
+  const plotHeight = figure.equalScale ? ((right - left) * span(figure.yDomain)) / span(figure.xDomain) : usualHeight
+  const bottom = top + plotHeight
+  const y = yScale(figure, [bottom, top])
 
   for (const tick of y.ticks) {
     const at = round(y(tick))
@@ -241,10 +247,8 @@ function yScale(figure: Figure, range: [number, number]): Scale {
 }
 function xScale(figure: Figure, range: [number, number], width: number): Scale {
   const positive = figure.xScale === 'log'
-  const domain = extent(
-    figure.series.flatMap((series) => Array.from(series.x)),
-    positive,
-  )
+  const values = figure.series.flatMap((series) => Array.from(series.x))
+  const domain = figure.xDomain ?? extent(values, positive)
   return positive ? logScale(domain, range, width / 90) : linearScale(domain, range, width / 110, true)
 }
 function extent(values: number[], positive: boolean): [number, number] {

@@ -36,7 +36,11 @@ export interface Figure {
   xScale?: 'linear' | 'log'
   yScale?: 'linear' | 'log'
   /** Default: from the data. */
+  xDomain?: [number, number]
+  /** Default: from the data. */
   yDomain?: [number, number]
+  /** A plane: one unit is as long on the x axis as on the y axis. Both linear, both domains given. */
+  equalScale?: boolean
   series: Series[]
   rules?: Rule[]
   /** Drawn as a heat map: a row a series, a column an x, coloured by y; `rows` is what the names of the series stand for. */

@@ -13,7 +13,9 @@ export function linearScale(domain: [number, number], range: [number, number], c
   const step = roundStep((high - low) / Math.max(1, count))
   const first = exact ? Math.ceil(low / step - 1e-9) : Math.floor(low / step + 1e-9)
   const last = exact ? Math.floor(high / step + 1e-9) : Math.ceil(high / step - 1e-9)
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9))
+  // Enough for the step itself: 0.25 has one more than its power of ten.
+  const power = -Math.floor(Math.log10(step) + 1e-9)
+  const decimals = Math.max(0, Number.isInteger(Number((step * 10 ** power).toFixed(6))) ? power : power + 1)
   const ticks: number[] = []
   for (let i = first; i <= last; ++i) ticks.push(Number((i * step).toFixed(Math.min(decimals, 20))))
   if (!exact) [low, high] = [first * step, last * step]

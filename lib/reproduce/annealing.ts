@@ -117,7 +117,9 @@ export async function measureAnnealing(settings: Settings, context: Context): Pr
         description: 'Positions on the torus of one run. Particles crowd where the targets are.',
         xLabel: 'first coordinate',
         yLabel: 'second coordinate',
+        xDomain: [0, 2 * Math.PI],
         yDomain: [0, 2 * Math.PI],
+        equalScale: true,
         series: [
           { name: 'particles', ...plane(shown), mark: 'points' },
           { name: 'targets', ...plane(Float64Array.from(target.flat())), mark: 'points', color: 1 },

@@ -1,4 +1,5 @@
 /** What a reproduction is, and how one is run and written down. */
+import { setMaxListeners } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { abortError } from '../models'
@@ -48,6 +49,7 @@ export interface Reproduction extends Findings {
 /** Runs an experiment and writes its figures into the folder `out`, which is made when it is not there. */
 export async function runExperiment(experiment: Experiment, context: Context, out: string): Promise<Reproduction> {
   await mkdir(out, { recursive: true })
+  if (context.signal) setMaxListeners(0, context.signal) // as many as there are fits under way
   const start = performance.now()
   const findings = await experiment.measure(context)
   const seconds = (performance.now() - start) / 1000

@@ -100,6 +100,7 @@ export async function measureMinimax(settings: Settings, context: Context): Prom
         title: player === 'x' ? 'The player who minimizes' : 'The player who maximizes',
         description: 'Histograms of the particles of three methods, and the density of the equilibrium from a grid.',
         xLabel: player,
+        xDomain: [-6, 6] as [number, number],
         yLabel: 'density',
         series: [
           { name: 'equilibrium', x: exact.grid, y: exact[player] },

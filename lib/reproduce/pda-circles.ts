@@ -65,16 +65,20 @@ export async function measurePdaCircles(settings: typeof pdaCirclesSettings, con
       atMost('share of the particles between ring and centre', end.between, 0.02),
       atMost('mean direction of the ring (0: every direction alike)', end.resultant, 0.15),
     ],
-    figures: clouds.map(({ step, x, y }) => ({
-      id: `pda-circles-${step}`,
-      title: step === 0 ? 'The parameter plane at the start' : `The parameter plane after ${step} outer steps`,
-      description:
-        'The two weights of every particle. The Gaussian cloud of the start opens into a ring with a crowded centre.',
-      xLabel: 'first weight',
-      yLabel: 'second weight',
-      yDomain: [-7, 7],
-      series: [{ name: 'particles', x, y, mark: 'points' as const }],
-    })),
+    figures: [
+      {
+        id: 'pda-circles',
+        title: 'The parameter plane, coloured by time',
+        description:
+          'The two weights of every particle. The Gaussian cloud of the start opens into a ring with a crowded centre.',
+        xLabel: 'first weight',
+        yLabel: 'second weight',
+        xDomain: [-6, 6],
+        yDomain: [-6, 6],
+        equalScale: true,
+        series: clouds.map(({ step, x, y }) => ({ name: `outer step ${step}`, x, y, mark: 'points' })),
+      },
+    ],
     settings: listSettings(settings, seed),
   }
 }

@@ -92,22 +92,26 @@ function distance(theta: Float32Array, density: Float64Array): number {
   return largest
 }
 
-const every = 20
+/** Grid points between those of the densities, and to a bin of the histogram. */
+const every = 4
+const toBin = 20
 
 function panel(t: number, theta: Float32Array, target: Float64Array, optimum: Float64Array): Figure {
-  const coarse = (density: Float64Array) => density.filter((_, k) => k % every === 0)
-  const width = every * spacing
-  const histogram = new Float64Array(Math.ceil(grid.length / every))
+  const thin = (values: Float64Array, by: number) => values.filter((_, k) => k % by === 0)
+  const width = toBin * spacing
+  const histogram = new Float64Array(Math.ceil(grid.length / toBin))
   for (const value of theta) {
     const bin = Math.round((value + bound) / width)
     if (bin >= 0 && bin < histogram.length) histogram[bin] = (histogram[bin] as number) + 1 / (theta.length * width)
   }
-  const x = coarse(grid)
-  const visible = (y: Float64Array) => ({ x: x.filter(inside), y: y.filter((_, i) => inside(x[i] as number)) })
+  const visible = (y: Float64Array, x: Float64Array) => ({
+    x: x.filter(inside),
+    y: y.filter((_, i) => inside(x[i] as number)),
+  })
   const series: Series[] = [
-    { name: 'particles', ...visible(histogram) },
-    { name: 'target', ...visible(coarse(target)) },
-    { name: 'optimum', ...visible(coarse(optimum)) },
+    { name: 'particles', ...visible(histogram, thin(grid, toBin)) },
+    { name: 'target', ...visible(thin(target, every), thin(grid, every)) },
+    { name: 'optimum', ...visible(thin(optimum, every), thin(grid, every)) },
   ]
   return {
     id: `pda-densities-${t}`,

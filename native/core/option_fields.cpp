@@ -74,6 +74,7 @@ void check_option(const std::string& owner, const OptionField& field, const Opti
     const std::string near = nearest_name(*text, field.choices);
     if (!near.empty()) message += " Did you mean '" + near + "'?";
   }
+  if (!field.remedy.empty()) message += " " + field.remedy;
   throw Error(ErrorCode::InvalidOption, message);
 }
 

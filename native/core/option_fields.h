@@ -49,7 +49,8 @@ struct OptionField {
   OptionValue defaultValue;
   Range range;
   std::vector<std::string> choices;
-  std::string doc;  // one line
+  std::string doc;     // one line
+  std::string remedy;  // a sentence for who has given a value that does not fit; may be empty
 };
 
 /// Throws InvalidOption, naming owner, field, what was seen and what is allowed, when the value does not fit the field.
@@ -66,27 +67,27 @@ class OptionTable {
  public:
   OptionTable& number(const char* name, const char* symbol, double O::* member, Range range, const char* doc) {
     return add(
-        {name, symbol, OptionType::Number, false, {}, range, {}, doc},
+        {name, symbol, OptionType::Number, false, {}, range, {}, doc, {}},
         [member](O& o, const OptionValue& v) { o.*member = std::get<double>(v); },
         [member](const O& o) { return OptionValue(o.*member); });
   }
   OptionTable& number(const char* name, const char* symbol, Auto<double> O::* member, Range range, const char* doc) {
-    return add({name, symbol, OptionType::Number, true, {}, range, {}, doc}, set_auto<double>(member),
+    return add({name, symbol, OptionType::Number, true, {}, range, {}, doc, {}}, set_auto<double>(member),
                get_auto<double>(member));
   }
   OptionTable& integer(const char* name, const char* symbol, int64_t O::* member, Range range, const char* doc) {
     return add(
-        {name, symbol, OptionType::Integer, false, {}, range, {}, doc},
+        {name, symbol, OptionType::Integer, false, {}, range, {}, doc, {}},
         [member](O& o, const OptionValue& v) { o.*member = static_cast<int64_t>(std::get<double>(v)); },
         [member](const O& o) { return OptionValue(static_cast<double>(o.*member)); });
   }
   OptionTable& integer(const char* name, const char* symbol, Auto<int64_t> O::* member, Range range, const char* doc) {
-    return add({name, symbol, OptionType::Integer, true, {}, range, {}, doc}, set_auto<int64_t>(member),
+    return add({name, symbol, OptionType::Integer, true, {}, range, {}, doc, {}}, set_auto<int64_t>(member),
                get_auto<int64_t>(member));
   }
   OptionTable& boolean(const char* name, bool O::* member, const char* doc) {
     return add(
-        {name, "", OptionType::Boolean, false, {}, {}, {}, doc},
+        {name, "", OptionType::Boolean, false, {}, {}, {}, doc, {}},
         [member](O& o, const OptionValue& v) { o.*member = std::get<bool>(v); },
         [member](const O& o) { return OptionValue(o.*member); });
   }
@@ -94,13 +95,19 @@ class OptionTable {
   template <class E>
   OptionTable& choice(const char* name, E O::* member, std::vector<std::string> choices, const char* doc) {
     return add(
-        {name, "", OptionType::Choice, false, {}, {}, choices, doc},
+        {name, "", OptionType::Choice, false, {}, {}, choices, doc, {}},
         [member, choices](O& o, const OptionValue& v) {
           const std::string& text = std::get<std::string>(v);
           for (size_t i = 0; i < choices.size(); ++i)
             if (choices[i] == text) o.*member = static_cast<E>(i);
         },
         [member, choices](const O& o) { return OptionValue(choices[static_cast<size_t>(o.*member)]); });
+  }
+
+  /// What to do instead of a value that does not fit the field declared last.
+  OptionTable& remedy(const char* sentence) {
+    entries_.back().field.remedy = sentence;
+    return *this;
   }
 
   /// Defaults overridden by `values`; every bad name or value throws InvalidOption. `owner` names the table in messages.

@@ -9,17 +9,30 @@
 
 namespace meanfield {
 
+std::vector<double> second_moment(const MatrixView<const float>& matrix, const CancelToken* cancel) {
+  constexpr int64_t kBlock = 256;
+  using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const int64_t d = matrix.cols;
+  Eigen::MatrixXd sum = Eigen::MatrixXd::Zero(d, d);
+  for (int64_t first = 0; first < matrix.rows; first += kBlock) {
+    if (cancel) cancel->check();
+    const Eigen::Map<const Rows, 0, Eigen::OuterStride<>> block(
+        matrix.row(first), std::min(kBlock, matrix.rows - first), d, Eigen::OuterStride<>(matrix.stride));
+    sum.selfadjointView<Eigen::Lower>().rankUpdate(block.cast<double>().transpose());
+  }
+  sum /= static_cast<double>(matrix.rows);
+  sum.triangularView<Eigen::StrictlyUpper>() = sum.transpose().eval();
+  return {sum.data(), sum.data() + sum.size()};
+}
+
 RightSingular right_singular_vectors(const MatrixView<const float>& matrix, int64_t count) {
   const int64_t d = matrix.cols;
   if (matrix.rows < 1 || d < 1 || count < 1 || count > d)
     throw Error(ErrorCode::InvalidData, "singular vectors: asked for " + std::to_string(count) + " of a " +
                                             std::to_string(matrix.rows) + " x " + std::to_string(d) +
                                             " matrix; expected between 1 and the number of columns.");
-  Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(d, d);
-  for (int64_t i = 0; i < matrix.rows; ++i) {
-    const Eigen::VectorXd row = Eigen::Map<const Eigen::VectorXf>(matrix.row(i), d).cast<double>();
-    gram.selfadjointView<Eigen::Lower>().rankUpdate(row);
-  }
+  const std::vector<double> moment = second_moment(matrix);
+  const Eigen::Map<const Eigen::MatrixXd> gram(moment.data(), d, d);
   if (!gram.allFinite())
     throw Error(ErrorCode::InvalidData, "singular vectors: the matrix holds numbers that are not finite.");
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram);
@@ -27,7 +40,8 @@ RightSingular right_singular_vectors(const MatrixView<const float>& matrix, int6
   for (int64_t j = 0; j < count; ++j) {
     const Eigen::VectorXd vector = solver.eigenvectors().col(d - 1 - j);
     result.vectors.insert(result.vectors.end(), vector.data(), vector.data() + d);
-    result.values.push_back(std::sqrt(std::max(0.0, solver.eigenvalues()[d - 1 - j])));
+    result.values.push_back(
+        std::sqrt(std::max(0.0, solver.eigenvalues()[d - 1 - j]) * static_cast<double>(matrix.rows)));
   }
   return result;
 }

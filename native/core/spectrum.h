@@ -1,4 +1,4 @@
-// Spectra of tall matrices, in double, from the Gram matrix of the columns.
+// Second moments and spectra of tall matrices, in double.
 #pragma once
 #include <vector>
 
@@ -6,6 +6,9 @@
 #include "native/core/views.h"
 
 namespace meanfield {
+
+/// (1/n) XᵀX, cols × cols and symmetric. Throws Cancelled once `cancel` is raised.
+std::vector<double> second_moment(const MatrixView<const float>& matrix, const CancelToken* cancel = nullptr);
 
 /// Leading `count` right singular vectors (count × cols, row by row, each of unit length) and singular values, largest
 /// first, of a rows × cols matrix that is not centred. Throws InvalidData on numbers that are not finite.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "native/mean_field/constants.h"
 #include "native/mean_field/entropy.h"
@@ -74,8 +75,10 @@ class Certifier {
     result_.gap = result_.primal - result_.dual;
     result_.biasBound += lambda_ * partition_.doubt;
     result_.trusted = doubt_.empty();
-    result_.words = doubt_.empty() ? promise_ + " is within the gap of the optimum, up to the standard error."
-                                   : doubt_ + "Do not rely on the gap.";
+    const char* within = result_.biasBound > 0
+                             ? " is within the gap of the optimum, up to standard errors and the bias bound."
+                             : " is within the gap of the optimum, up to standard errors.";
+    result_.words = doubt_.empty() ? promise_ + within : doubt_ + "Do not rely on the gap.";
     return result_;
   }
 
@@ -108,10 +111,12 @@ class Certifier {
     result_.effectiveSampleSize = partition_.effectiveSize;
     result_.effectiveFraction = partition_.effectiveFraction;
     if (partition_.degenerate())
-      doubt_ += "The log-partition has an effective sample of " + percent(partition_.effectiveFraction) + ", " +
-                format_option(std::round(partition_.effectiveSize)) +
-                " draws, even after annealing (5 % and 10 draws are needed): the dual may be off by " +
-                text(lambda_ * partition_.doubt) + " and more. ";
+      doubt_ +=
+          "The log-partition has an effective sample of " + percent(partition_.effectiveFraction) + ", " +
+          format_option(std::round(partition_.effectiveSize)) +
+          " draws, even after annealing (5 % and 10 draws are needed). Such an estimate is too low if anything: the "
+          "dual may be too high, and the gap too small, by " +
+          rounded(lambda_ * partition_.doubt) + " and more. ";
   }
 
   /// L(q) = F(q) + λ E log q̂, the mean over the classes; the same particles decide F and log q, so that the standard error
@@ -147,9 +152,7 @@ class Certifier {
     if (p_ > 10)
       doubt_ += "The nearest-neighbour entropy is biased in dimension " + std::to_string(p_) +
                 " (reliable up to 10); the mixture estimator is not. ";
-    if (M_ / classes_ < kFewParticles)
-      doubt_ += "Fewer than " + std::to_string(kFewParticles) + " particles" + (classes_ > 1 ? " a class" : "") +
-                " are too few for the nearest-neighbour entropy. ";
+    doubt_few();
     if (duplicates > 0)
       doubt_ += std::to_string(duplicates) + " particles coincide with others: the measure has no density there. ";
   }
@@ -249,13 +252,24 @@ class Certifier {
                                " nearest neighbours, the second by MALA (acceptance " + percent(acceptance_) + ")";
     promise_ = "The objective";
     if (p_ > 10) doubt_ += "Nearest-neighbour divergences are unreliable in dimension " + std::to_string(p_) + ". ";
+    doubt_few();
     if (acceptance_ < 0.2) doubt_ += "MALA accepted " + percent(acceptance_) + " of its proposals and has not mixed. ";
   }
 
-  static std::string percent(double fraction) {
+  void doubt_few() {
+    if (M_ / classes_ < kFewParticles)
+      doubt_ += "Fewer than " + std::to_string(kFewParticles) + " particles" + (classes_ > 1 ? " a class" : "") +
+                " are too few for nearest neighbours. ";
+  }
+
+  /// Two digits, which is as many as estimates of errors have.
+  static std::string rounded(double value) {
     char buffer[32];
-    std::snprintf(buffer, sizeof buffer, "%.2g %%", 100 * fraction);
-    return buffer;
+    std::snprintf(buffer, sizeof buffer, "%.1e", value);
+    return format_option(std::strtod(buffer, nullptr));
+  }
+  static std::string percent(double fraction) {
+    return fraction < 1e-4 ? "under 0.01 %" : rounded(100 * fraction) + " %";
   }
 
   const Subject& subject_;

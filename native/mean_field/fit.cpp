@@ -111,13 +111,21 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
     if (request.validation.features.cols != request.train.features.cols)
       throw Error(ErrorCode::InvalidData,
                   "validation features have " + std::to_string(request.validation.features.cols) +
-                      " columns; the training features have " + std::to_string(request.train.features.cols) + ".");
+                      " columns; the training features have " + std::to_string(request.train.features.cols) +
+                      ". Pass the same columns in the same order.");
   }
   const NetworkShape shape = network_shape(model_, request.train.features.cols, 1, 1);
   if (request.initial && request.initialCount != shape.particles * shape.parameters())
     throw Error(ErrorCode::InvalidData, "initial particles hold " + std::to_string(request.initialCount) +
                                             " numbers; expected " + std::to_string(shape.particles) + " x " +
-                                            std::to_string(shape.parameters()) + ".");
+                                            std::to_string(shape.parameters()) +
+                                            ", a row for each particle. Leave initial out to draw them.");
+  for (int64_t i = 0; request.initial && i < request.initialCount; ++i)
+    if (!std::isfinite(request.initial[i]))
+      throw Error(ErrorCode::InvalidData, "initial particles: particle " + std::to_string(i / shape.parameters()) +
+                                              ", number " + std::to_string(i % shape.parameters()) + " is " +
+                                              format_option(static_cast<double>(request.initial[i])) +
+                                              "; expected finite numbers. Leave initial out to draw them.");
   if (model_.initialEntropy && model_.annealing == Annealing::Constant)
     throw Error(ErrorCode::InvalidOption,
                 "mean-field: initialEntropy is given but annealing is 'constant'; choose a schedule "
@@ -139,9 +147,18 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
                 "mean-field: a preconditioner of " + std::to_string(request.train.features.cols) +
                     " features is a square matrix of as many rows; expected at most " +
                     std::to_string(kWidestPreconditioner) + ". Use fewer features, or 'none'.");
+  if (options_.certificateEvery && !certifiable())
+    throw Error(
+        ErrorCode::InvalidOption,
+        "run: certificateEvery is given but there is no certificate, which needs certificate true, noise, geometry "
+        "'free' and at least two particles; leave certificateEvery out or change these.");
   if (!std::is_sorted(request.snapshots.begin(), request.snapshots.end()))
     throw Error(ErrorCode::InvalidOption, "snapshots must be increasing steps.");
   choose_machine(request.backend, request.isa, request.precision);
+}
+
+bool MeanFieldFit::certifiable() const {
+  return options_.certificate && model_.geometry == Geometry::Free && algorithm_.samples && *model_.particles > 1;
 }
 
 std::pair<const Backend*, int> MeanFieldFit::place() const {
@@ -297,9 +314,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   // The mixture of the certificate takes a step without preconditioner.
   certificate.step =
       preconditioned ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient).value : resolver.resolved;
-  const bool certifiable = options_.certificate && model_.geometry == Geometry::Free && algorithm_.samples &&
-                           ridge > 0 && shape.particles > 1;
-  method->certify_with(certificate, pool, certifiable ? options_.certificateEvery.value_or(0) : 0);
+  method->certify_with(certificate, pool, certifiable() ? options_.certificateEvery.value_or(0) : 0);
   result.setupSeconds = seconds_since(start);
 
   RunPlan plan{options_, request_.snapshots, request_.checkpoint, request_.resume, ""};
@@ -331,7 +346,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   result.isa = backend->isa;
   result.resumedFrom = record.resumedFrom;
 
-  if (certifiable && result.stop != "cancelled") {
+  if (certifiable() && result.stop != "cancelled") {
     const Clock::time_point before = Clock::now();
     try {
       certificate.response = true;

@@ -106,6 +106,8 @@ class MeanFieldFit {
  private:
   DataConstants measure_data(const CancelToken& cancel) const;
   std::string identity() const;
+  /// Whether there is a density to certify: samples of a proper law in the whole space, more than one.
+  bool certifiable() const;
   /// Puts the particles where the fit starts.
   void place(Problem& problem) const;
   /// From the inputs, or from the gradients at the start, of a network that is gone afterwards.
@@ -114,7 +116,6 @@ class MeanFieldFit {
   /// The fit on the inputs times A, in whose coordinates everything is as usual; its particles are brought back.
   FitResult run_on(const Preconditioner& map, const CancelToken& cancel,
                    const std::function<void(const double* row)>& onPoint) const;
-  std::vector<float> sampled_particles() const;
 
   FitRequest request_;
   NetworkOptions model_;

@@ -49,6 +49,7 @@ struct MinimaxOptions {
             .integer("particles", "N", &MinimaxOptions::particles, between(2, 1e6), "Particles of each player.")
             .number("step", "η", &MinimaxOptions::step, above(0), "Step size.")
             .number("entropy", "λ", &MinimaxOptions::entropy, above(0), "Weight of the divergences from the prior.")
+            .remedy("The best responses divide by it: use a small one.")
             .number("curvature", "", &MinimaxOptions::curvature, above(0), "Inverse variance of the prior ρ.")
             .number("weightPower", "r", &MinimaxOptions::weightPower, between(0, 8),
                     "Step k has weight k^r in the averages of averaged-gradient.")

@@ -60,6 +60,9 @@ struct NetworkOptions {
             .number("ridge", "λ'", &NetworkOptions::ridge, at_least(0),
                     "Weight of E‖θ‖²; auto: such that the prior N(0, λ/(2λ') I) spreads pre-activations to variance 4.")
             .number("entropy", "λ", &NetworkOptions::entropy, above(0), "Weight of the entropy, the temperature.")
+            .remedy(
+                "The certificate divides by it: use a small one, or noise: false of langevin or sgd-langevin for "
+                "descent without entropy.")
             .number("initialVariance", "", &NetworkOptions::initialVariance, above(0),
                     "Variance of each coordinate of the starting particles; auto: the prior's λ/(2λ').")
             .choice("annealing", &NetworkOptions::annealing, {"constant", "geometric", "logarithmic", "harmonic"},

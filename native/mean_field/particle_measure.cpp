@@ -301,7 +301,13 @@ MeasureResult fit_measure(const std::vector<double>& target, int64_t dimension, 
       const double xi = spread == 0 ? 0
                                     : spread * noise.normal(static_cast<uint64_t>(t), static_cast<uint32_t>(i / p),
                                                             static_cast<uint32_t>(i % p));
-      x[i] = wrap(x[i] - options.step * drift[i] + xi);
+      const double to = x[i] - options.step * drift[i] + xi;
+      // Past 2^53 turns nothing is left of the angle.
+      if (!(std::fabs(to) < kTurn * 9007199254740992.0))
+        throw Error(ErrorCode::Diverged, "particle-measure: diverged at step " + std::to_string(t) +
+                                             ": a particle left for " + format_option(to) + "; the step is " +
+                                             format_option(options.step) + ", use a smaller one.");
+      x[i] = wrap(to);
     }
     ++result.steps;
   }

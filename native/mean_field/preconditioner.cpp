@@ -3,6 +3,8 @@
 #include <Eigen/Eigenvalues>
 #include <cmath>
 
+#include "native/core/spectrum.h"
+
 namespace meanfield {
 
 namespace {
@@ -15,9 +17,11 @@ using ConstBlock = Eigen::Map<const Matrix, 0, Stride>;
 /// Added to the spectrum, in units of its mean: no direction is held still or let loose altogether.
 constexpr double kFloor = 0.001;
 
-/// P ∝ (S + kFloor · mean eigenvalue)^power, of trace d.
-Preconditioner of_moment(const Eigen::MatrixXd& moment, int power) {
-  const int64_t d = moment.rows();
+/// P ∝ (S + kFloor · mean eigenvalue)^power, of trace d; S the second moment of the rows.
+Preconditioner of_moment(const MatrixView<const float>& rows, int power, const CancelToken* cancel) {
+  const int64_t d = rows.cols;
+  const std::vector<double> sum = second_moment(rows, cancel);
+  const Eigen::Map<const Eigen::MatrixXd> moment(sum.data(), d, d);
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moment);
   const double mean = std::max(moment.trace() / static_cast<double>(d), 1e-300);
   Eigen::VectorXd spectrum = (solver.eigenvalues().array().max(0.0) + kFloor * mean).pow(power);
@@ -28,19 +32,6 @@ Preconditioner of_moment(const Eigen::MatrixXd& moment, int power) {
   };
   return {d, matrix(spectrum), matrix(spectrum.cwiseSqrt()), matrix(spectrum.cwiseSqrt().cwiseInverse()),
           spectrum.maxCoeff()};
-}
-
-/// (1/n) Σ x xᵀ in double, by blocks of rows.
-Eigen::MatrixXd second_moment(const float* rows, int64_t count, int64_t stride, int64_t d, const CancelToken* cancel) {
-  constexpr int64_t kBlock = 256;
-  Eigen::MatrixXd sum = Eigen::MatrixXd::Zero(d, d);
-  for (int64_t first = 0; first < count; first += kBlock) {
-    if (cancel) cancel->check();
-    const ConstBlock block(rows + first * stride, std::min(kBlock, count - first), d, Stride(stride));
-    sum.selfadjointView<Eigen::Lower>().rankUpdate(block.cast<double>().transpose());
-  }
-  sum /= static_cast<double>(count);
-  return sum.selfadjointView<Eigen::Lower>();
 }
 
 }  // namespace
@@ -75,12 +66,11 @@ void Preconditioner::move(float* theta, const float* gradient, const float* xi, 
 }
 
 Preconditioner whitening(const MatrixView<const float>& x, const CancelToken& cancel) {
-  return of_moment(second_moment(x.data, x.rows, x.stride, x.cols, &cancel), -1);
+  return of_moment(x, -1, &cancel);
 }
 
 Preconditioner gradient_covariance(const std::vector<float>& gradients, int64_t p, int64_t d) {
-  const int64_t count = static_cast<int64_t>(gradients.size()) / p;
-  return of_moment(second_moment(gradients.data(), count, p, d, nullptr), 1);
+  return of_moment({gradients.data(), static_cast<int64_t>(gradients.size()) / p, d, p}, 1, nullptr);
 }
 
 }  // namespace meanfield

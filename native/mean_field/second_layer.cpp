@@ -2,6 +2,7 @@
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
+#include <algorithm>
 
 namespace meanfield {
 
@@ -43,6 +44,19 @@ double SecondLayerSolver::objective(const std::vector<double>& u, const double* 
   double inner = 0;
   for (size_t i = 0; i < u.size(); ++i) inner += y[i] * u[i];
   return factor_->ridge / 2 * inner;
+}
+
+double SecondLayerSolver::plugin_bias(const std::vector<double>& u) const {
+  const Eigen::MatrixXd& H = factor_->features;
+  const Eigen::Index M = H.cols(), used = std::min<Eigen::Index>(M, 1000);
+  const Eigen::Map<const Eigen::VectorXd> dual(u.data(), static_cast<Eigen::Index>(u.size()));
+  Eigen::MatrixXd some(H.rows(), used);
+  for (Eigen::Index q = 0; q < used; ++q) some.col(q) = H.col(q * M / used);
+  const Eigen::VectorXd weights = some.transpose() * dual, f = H * (H.transpose() * dual) / static_cast<double>(M);
+  factor_->cholesky.matrixL().solveInPlace(some);  // ‖L⁻¹h‖² = hᵀK⁻¹h
+  const double spread = (weights.array().square() * some.colwise().squaredNorm().transpose().array()).mean() -
+                        factor_->cholesky.matrixL().solve(f).squaredNorm();
+  return factor_->ridge / 2 * spread / static_cast<double>(std::max<Eigen::Index>(1, M - 1));
 }
 
 double SecondLayerSolver::loss(const std::vector<double>& u) const {

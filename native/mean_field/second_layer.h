@@ -18,6 +18,10 @@ class SecondLayerSolver {
   std::vector<double> weights(const std::vector<double>& u) const;        // a = Hᵀu; M
   double objective(const std::vector<double>& u, const double* y) const;  // (λ̄/2) yᵀu
   double loss(const std::vector<double>& u) const;                        // (1/2n) ‖f − y‖², f = y − nλ̄u
+  /// What the objective of M neurons drawn from a measure exceeds that of the measure by, in the mean: with K = HHᵀ/M + nλ̄ I
+  /// and f = HHᵀu/M, to second order (λ̄/2M) [E a² hᵀK⁻¹h − fᵀK⁻¹f]; U-statistic over at most 1000 neurons.
+  double plugin_bias(const std::vector<double>& u) const;
+
  private:
   struct Factor;
   std::shared_ptr<const Factor> factor_;

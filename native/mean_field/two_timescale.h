@@ -72,12 +72,18 @@ struct TwoTimescale : ParticleAlgorithm {
       throw Error(ErrorCode::InvalidOption, std::string(kName) + ": " + what);
     };
     if (model.loss != LossKind::Squared)
-      refuse("the loss must be 'squared', for which the second layer is a ridge regression.");
-    if (model.outputs != 1) refuse("outputs is " + std::to_string(model.outputs) + "; expected 1.");
+      refuse(std::string("the loss is '") + kLossNames[static_cast<int>(model.loss)] +
+             "'; expected 'squared', for which the second layer is a ridge regression. Use another algorithm for other "
+             "losses.");
+    if (model.outputs != 1)
+      refuse("outputs is " + std::to_string(model.outputs) +
+             "; expected 1. Fit one network a target, or use another algorithm.");
     if (model.secondLayer != SecondLayer::Bounded)
-      refuse("secondLayer must be 'bounded', which holds the weights that are solved for.");
+      refuse(std::string("secondLayer is '") + kSecondLayerNames[static_cast<int>(model.secondLayer)] +
+             "'; expected 'bounded', which holds the weights that are solved for. Leave secondLayer out.");
     if (!std::isfinite(activation_bounds(model.activation).value))
-      refuse("the activation must be bounded: 'tanh' or 'sigmoid'.");
+      refuse(std::string("activation '") + kActivationNames[static_cast<int>(model.activation)] +
+             "' is unbounded; expected 'tanh' or 'sigmoid', since output weights are stored within a bound.");
     double square = 0;
     for (int64_t i = 0; i < count; ++i) square += targets[i] * targets[i] / static_cast<double>(count);
     const double least = 1.01 * std::sqrt(square) / options.secondRidge;
@@ -163,6 +169,7 @@ struct TwoTimescale : ParticleAlgorithm {
     subject.seed = problem.seed;
     subject.potential = {state.u, problem.train.rows, state.secondRidge, problem.ridge, problem.entropy};
     subject.objective = state.objective + problem.ridge * state.features->second_moment();
+    subject.pluginBias = state.solver->plugin_bias(state.u);
     subject.another = [&problem, shape = state.features->shape()](int64_t particles) {
       NetworkShape other = shape;
       other.particles = particles;
@@ -170,8 +177,8 @@ struct TwoTimescale : ParticleAlgorithm {
     };
     subject.objectiveOf = [&problem, ridge = state.secondRidge](Network& other) {
       const SecondLayerSolver solver(other, problem.train.rows, ridge);
-      return solver.objective(solver.solve(problem.train.values), problem.train.values) +
-             problem.ridge * other.second_moment();
+      const std::vector<double> u = solver.solve(problem.train.values);
+      return solver.objective(u, problem.train.values) - solver.plugin_bias(u) + problem.ridge * other.second_moment();
     };
     return subject;
   }

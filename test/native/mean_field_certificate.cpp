@@ -8,7 +8,6 @@
 #include "native/mean_field/certificate.h"
 #include "native/mean_field/entropy.h"
 #include "native/mean_field/langevin.h"
-#include "native/mean_field/two_timescale.h"
 #include "test/native/models.h"
 #include "test/native/quadrature.h"
 
@@ -262,84 +261,4 @@ TEST_CASE("thermodynamic integration takes over where annealed weights degenerat
   CHECK(found.effectiveFraction < 0.05);
   CHECK(std::fabs(found.logZ - exact.logZ) < found.doubt + 5 * found.standardError);
   CHECK(std::fabs(found.logZ - exact.logZ) < 0.02 * std::fabs(exact.logZ));
-}
-
-TEST_CASE("certificate of two-timescale: its gap is λ KL(µ‖p_µ), both on a grid") {
-  // h_w(x) = tanh(w x), U(µ) = (λ̄/2) yᵀ(Σ̂ + nλ̄ I)⁻¹ y, V = −(λ̄/2) a(w)² + λ' w², a(w) = Σ_i u_i h_w(x_i).
-  const int64_t M = 8000, n = Setting::n;
-  const double ridge = 0.1, entropy = 0.05, secondRidge = 0.05, mean = 0.4, variance = 0.03;
-  Setting setting(1);
-  Neuron neuron;
-  neuron.scale = 40;  // above rms(y)/λ̄
-  Network network(cpu_backend(), NetworkShape{M, 1, neuron, 1});
-  const MatrixView<const float> inputs(setting.x.data(), n, 1);
-  Problem problem(network, {network.add_matrix(inputs), n, setting.y.data()}, {LossKind::Squared, 1}, ridge, entropy, 1,
-                  1);
-  problem.another = [&](const NetworkShape& other) {
-    std::unique_ptr<Network> made = network.alike(other);
-    made->add_matrix(inputs);
-    return made;
-  };
-  std::vector<float> particles(static_cast<size_t>(2 * M), 0.f);
-  const std::vector<float> first = normals(M, 1, 31, mean, std::sqrt(variance));
-  for (size_t r = 0; r < first.size(); ++r) particles[2 * r] = first[r];
-  problem.write_particles(particles.data());
-  TwoTimescale::Options options;
-  options.secondRidge = secondRidge;
-  TwoTimescale::State state = TwoTimescale::init(problem, options);
-
-  const Density q = Quadrature::normal(mean, variance);
-  std::vector<double> system(static_cast<size_t>(n * n)), u = setting.y;
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j < n; ++j)
-      system[static_cast<size_t>(i * n + j)] =
-          (i == j ? static_cast<double>(n) * secondRidge : 0) + Quadrature::integral([&](int g) {
-            return Quadrature::at(q, g) * Quadrature::at(setting.grid.h[static_cast<size_t>(i)], g) *
-                   Quadrature::at(setting.grid.h[static_cast<size_t>(j)], g);
-          });
-  for (int64_t i = 0; i < n; ++i)  // Gauss-Jordan; the matrix is positive definite
-    for (int64_t j = 0; j < n; ++j) {
-      if (j == i) continue;
-      const double factor = system[static_cast<size_t>(j * n + i)] / system[static_cast<size_t>(i * n + i)];
-      for (int64_t c = i; c < n; ++c)
-        system[static_cast<size_t>(j * n + c)] -= factor * system[static_cast<size_t>(i * n + c)];
-      u[static_cast<size_t>(j)] -= factor * u[static_cast<size_t>(i)];
-    }
-  double U = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    u[static_cast<size_t>(i)] /= system[static_cast<size_t>(i * n + i)];
-    U += secondRidge / 2 * setting.y[static_cast<size_t>(i)] * u[static_cast<size_t>(i)];
-  }
-  Density V(Quadrature::kPoints);
-  for (int g = 0; g < Quadrature::kPoints; ++g) {
-    double a = 0;
-    for (int64_t i = 0; i < n; ++i)
-      a += u[static_cast<size_t>(i)] * Quadrature::at(setting.grid.h[static_cast<size_t>(i)], g);
-    V[static_cast<size_t>(g)] = -secondRidge / 2 * a * a + ridge * Quadrature::theta(g) * Quadrature::theta(g);
-  }
-  const double Z = Quadrature::integral([&](int g) { return std::exp(-Quadrature::at(V, g) / entropy); });
-  const double energy = Quadrature::integral([&](int g) { return Quadrature::at(q, g) * Quadrature::at(V, g); });
-  const double pull = ridge * (mean * mean + variance), negentropy = -normal_entropy(1, variance);
-  const double primal = U + pull + entropy * negentropy, dual = U + pull - energy - entropy * std::log(Z);
-  const double divergence = entropy * negentropy + energy + entropy * std::log(Z);
-  CHECK(primal - dual == doctest::Approx(divergence));
-
-  ThreadPool pool(2);
-  CertificateOptions settings;
-  settings.step = 0.02;
-  settings.estimator = GapEstimator::Neighbours;
-  const Certificate certificate = certify(TwoTimescale::subject(state, problem), settings, pool, nullptr);
-  CHECK(certificate.trusted);
-  // Besides its own error that of the sample's Σ̂, through which U and V move to first order by the mean of V − E V.
-  const double spread = std::sqrt(
-      Quadrature::integral([&](int g) { return Quadrature::at(q, g) * std::pow(Quadrature::at(V, g) - energy, 2); }));
-  const double allowed =
-      5 * (certificate.standardError + 2 * spread / std::sqrt(static_cast<double>(M))) + certificate.biasBound;
-  CAPTURE(primal);
-  CAPTURE(divergence);
-  CAPTURE(certificate.gap);
-  CHECK(divergence > 5 * allowed);
-  CHECK(std::fabs(certificate.primal - primal) < allowed);
-  CHECK(std::fabs(certificate.dual - dual) < allowed);
-  CHECK(std::fabs(certificate.gap - divergence) < allowed);
 }

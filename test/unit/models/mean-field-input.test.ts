@@ -91,6 +91,99 @@ describe('bad input is refused before any work', () => {
     })
   })
 
+  it.each<[string, string, () => Promise<unknown>, RegExp]>([
+    [
+      'an entropy of 0',
+      'INVALID_OPTION',
+      () => fitted(numbers, { entropy: 0 }),
+      /'entropy' is 0; expected a finite number above 0\. .*use a small one, or noise: false of langevin or sgd-langevin/,
+    ],
+    [
+      'a negative entropy',
+      'INVALID_OPTION',
+      () => fitted(numbers, { entropy: -1e-3 }),
+      /'entropy' is -0\.001; expected a finite number above 0\. .*use a small one, or noise: false/,
+    ],
+    ...(['sgd-langevin', 'svrg-langevin', 'dual-averaging'] as const).map(
+      (name): [string, string, () => Promise<unknown>, RegExp] => [
+        `a larger minibatch of ${name} than rows`,
+        'INVALID_OPTION',
+        () => fitted(numbers, { algorithm: { name, minibatch: numbers.rows + 1 } }),
+        new RegExp(
+          `minibatch is ${numbers.rows + 1} .* have ${numbers.rows} rows; expected at most as many\\. Use 'auto' or a smaller`,
+        ),
+      ],
+    ),
+    [
+      'a ridge that makes the prior improper',
+      'INVALID_OPTION',
+      () => fitted(numbers, { ridge: 0 }),
+      /ridge is 0, so that the prior .* is improper .*; use a ridge above 0 or 'auto'\./,
+    ],
+    [
+      'a negative ridge',
+      'INVALID_OPTION',
+      () => fitted(numbers, { ridge: -1 }),
+      /'ridge' is -1; expected a finite number of at least 0, or 'auto'/,
+    ],
+    [
+      'NaN among the features',
+      'INVALID_DATA',
+      async () => Dataset.fromArrays([[1, Number.NaN]], [1]),
+      /row 0, column 1 is NaN, expected a finite number; remove the row or fill in a value/,
+    ],
+    [
+      'NaN among the targets',
+      'INVALID_DATA',
+      async () => Dataset.fromArrays([[1, 2]], [Number.NaN]),
+      /target of row 0 is NaN, expected a finite number; correct it or remove the row/,
+    ],
+    [
+      'NaN among the starting particles',
+      'INVALID_DATA',
+      () => fitted(numbers, { particles: 2, bias: false }, { initial: new Float32Array(10).fill(Number.NaN, 7) }),
+      /particle 1, number 2 is nan; expected finite numbers\. Leave initial out/,
+    ],
+    [
+      'three labels for a loss of two',
+      'INVALID_OPTION',
+      () => fitted(three, { loss: 'logistic' }),
+      /loss is 'logistic', which takes two classes, but there are 3: .*\. Use softmax\./,
+    ],
+    [
+      'labels for a loss of numbers',
+      'INVALID_OPTION',
+      () => fitted(three, { loss: 'squared' }),
+      /loss is 'squared', which takes numbers, but the targets are the classes .*\. Use logistic or softmax, or read/,
+    ],
+    [
+      'numbers for a loss of labels',
+      'INVALID_OPTION',
+      () => fitted(numbers, { loss: 'softmax' }),
+      /loss is 'softmax', which takes classes, but the targets are numbers\. Use squared or huber, or read/,
+    ],
+    [
+      'the checkpoint of another problem',
+      'CHECKPOINT',
+      async () => {
+        await fitted(numbers, {}, { checkpoint: place('other problem') })
+        return fitted(three, {}, { resume: place('other problem') })
+      },
+      /belongs to another run: it has outputs=1 where this run has outputs=3\. Resume with the same data, .*, or start anew/,
+    ],
+    [
+      'certificates along a run that has none',
+      'INVALID_OPTION',
+      () => fitted(numbers, { algorithm: { name: 'langevin', noise: false } }, { certificateEvery: 1 }),
+      /certificateEvery is given but there is no certificate, .*; leave certificateEvery out/,
+    ],
+  ])('and the remedy is named: %s', async (_, code, work, message) => {
+    await expect(work()).rejects.toMatchObject({
+      code: `MEANFIELD_${code}`,
+      message: expect.stringMatching(message),
+    })
+  })
+
   it('as data', async () => {
     const net = new MeanFieldNetwork(small)
     const refused = (message: RegExp) => ({

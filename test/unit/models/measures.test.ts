@@ -93,7 +93,18 @@ describe('ParticleMeasure', () => {
       'INVALID_DATA',
       'the target 2',
     ],
-    ['an entropy of 0', () => new MinimaxGame({ entropy: 0 }).play(), 'INVALID_OPTION', "'entropy' is 0"],
+    [
+      'an entropy of 0',
+      () => new MinimaxGame({ entropy: 0 }).play(),
+      'INVALID_OPTION',
+      "'entropy' is 0; expected a finite number above 0. The best responses divide by it: use a small one.",
+    ],
+    [
+      'a step that leaves nothing of an angle',
+      () => new ParticleMeasure({ step: 1e300 }).fit(target),
+      'DIVERGED',
+      'use a smaller one',
+    ],
     ['no such game', () => new MinimaxGame({ game: 'chess' as 'sigmoid' }).play(), 'INVALID_OPTION', 'chess'],
     [
       'players of two sizes',

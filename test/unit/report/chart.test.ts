@@ -111,10 +111,27 @@ test('ticks are round and lie in the domain', () => {
   expect(scale.ticks).toEqual([0, 200, 400, 600, 800, 1000])
   expect(scale(500)).toBe(50)
   expect(linearScale([0.013, 0.097], [0, 1], 5).domain).toEqual([0, 0.1])
+  expect(linearScale([0, 1.1], [0, 1], 5).ticks).toEqual([0, 0.25, 0.5, 0.75, 1, 1.25])
+  expect(linearScale([-0.11, 0.01], [0, 1], 5).ticks).toEqual([-0.125, -0.1, -0.075, -0.05, -0.025, 0, 0.025])
   expect(linearScale([-0.3, 0.1], [0, 1], 4).ticks).toEqual([-0.3, -0.2, -0.1, 0, 0.1])
   expect(logScale([1e-3, 1], [0, 3], 6).ticks).toEqual([1e-3, 1e-2, 1e-1, 1])
   expect(logScale([1e-3, 1], [0, 3], 6)(1e-2)).toBeCloseTo(1)
   expect(logScale([0.3, 3], [0, 1], 6).ticks).toEqual([0.5, 1, 2])
+})
+
+test('on equal scales a unit is as long across as it is high', () => {
+  const svg = chartElement({
+    ...figure,
+    rules: [],
+    series: [{ name: 'plane', x: [-1, 1, 1], y: [0, 0, 2], mark: 'points' }],
+    xDomain: [-2, 2],
+    yDomain: [-1, 3],
+    equalScale: true,
+  })
+  const dots = [...(svg.match(/class="mf-cloud[^>]*d="([^"]*)"/)?.[1] ?? '').matchAll(/M([\d.]+) ([\d.]+)/g)]
+  const [a, b, c] = dots.map(([, x, y]) => [Number(x), Number(y)])
+  expect(b[0] - a[0]).toBeGreaterThan(100)
+  expect(b[0] - a[0]).toBeCloseTo(b[1] - c[1], 0)
 })
 
 test('a cloud of points has a dot for every finite point and no line', () => {
