@@ -8,55 +8,13 @@
 #include "native/core/errors.h"
 #include "native/core/philox.h"
 #include "native/mean_field/entropy.h"
+#include "native/mean_field/torus_kernel.h"
 
 namespace meanfield {
 
 namespace {
 
 constexpr double kTurn = 2 * 3.14159265358979323846;
-
-/// One factor of the kernel and its derivative.
-void factor(double x, int64_t frequencies, double* value, double* slope) {
-  *value = 1;
-  *slope = 0;
-  for (int64_t j = 1; j <= frequencies; ++j) {
-    const double weight = 2.0 / static_cast<double>(1 + j);
-    *value += weight * std::cos(static_cast<double>(j) * x);
-    *slope -= weight * static_cast<double>(j) * std::sin(static_cast<double>(j) * x);
-  }
-}
-
-double kernel(const double* a, const double* b, int64_t dimension, int64_t frequencies) {
-  double product = 1, value, slope;
-  for (int64_t c = 0; c < dimension; ++c) {
-    factor(a[c] - b[c], frequencies, &value, &slope);
-    product *= value;
-  }
-  return product;
-}
-
-/// gradient += weight Σ_j ∇k(a − y_j)
-void add_gradient(const double* a, const std::vector<double>& y, int64_t dimension, int64_t frequencies, double weight,
-                  double* gradient) {
-  std::vector<double> values(static_cast<size_t>(dimension)), slopes(static_cast<size_t>(dimension));
-  for (size_t at = 0; at < y.size(); at += static_cast<size_t>(dimension)) {
-    for (size_t c = 0; c < values.size(); ++c) factor(a[c] - y[at + c], frequencies, &values[c], &slopes[c]);
-    for (size_t c = 0; c < values.size(); ++c) {
-      double product = slopes[c];
-      for (size_t other = 0; other < values.size(); ++other)
-        if (other != c) product *= values[other];
-      gradient[c] += weight * product;
-    }
-  }
-}
-
-double mean_kernel(const std::vector<double>& x, const std::vector<double>& y, int64_t dimension, int64_t frequencies) {
-  double sum = 0;
-  const size_t p = static_cast<size_t>(dimension);
-  for (size_t i = 0; i < x.size(); i += p)
-    for (size_t j = 0; j < y.size(); j += p) sum += kernel(&x[i], &y[j], dimension, frequencies);
-  return sum / (static_cast<double>(x.size() / p) * static_cast<double>(y.size() / p));
-}
 
 double wrap(double x) { return x - kTurn * std::floor(x / kTurn); }
 
@@ -90,14 +48,7 @@ std::vector<double> log_density(const std::vector<double>& x, int64_t dimension,
 }
 
 /// V = δ(G/2)/δµ at one point.
-double potential(const double* at, const std::vector<double>& x, const std::vector<double>& y, int64_t dimension,
-                 int64_t frequencies) {
-  double ofX = 0, ofY = 0;
-  const size_t p = static_cast<size_t>(dimension);
-  for (size_t j = 0; j < x.size(); j += p) ofX += kernel(at, &x[j], dimension, frequencies);
-  for (size_t j = 0; j < y.size(); j += p) ofY += kernel(at, &y[j], dimension, frequencies);
-  return ofX / static_cast<double>(x.size() / p) - ofY / static_cast<double>(y.size() / p);
-}
+double potential(const double* at, const TorusPoints& x, const TorusPoints& y) { return x.mean(at) - y.mean(at); }
 
 /// V on the grid of `side`^p points, p ≤ 2; the kernel is a product, so that two tables make the plane.
 std::vector<double> potential_on_grid(int64_t side, const std::vector<double>& x, const std::vector<double>& y,
@@ -108,9 +59,8 @@ std::vector<double> potential_on_grid(int64_t side, const std::vector<double>& x
     for (size_t j = 0; j < points; ++j)
       for (size_t c = 0; c < p; ++c) {
         const double other = j < own ? x[j * p + c] : y[(j - own) * p + c];
-        double slope;
-        factor(kTurn * static_cast<double>(a) / static_cast<double>(side) - other, frequencies,
-               &table[(c * static_cast<size_t>(side) + static_cast<size_t>(a)) * points + j], &slope);
+        table[(c * static_cast<size_t>(side) + static_cast<size_t>(a)) * points + j] =
+            torus_factor(kTurn * static_cast<double>(a) / static_cast<double>(side) - other, frequencies);
       }
   });
   const auto weight = [&](size_t j) {
@@ -151,8 +101,8 @@ double log_partition(const std::vector<double>& V, size_t every, double temperat
 }  // namespace
 
 double discrepancy(const std::vector<double>& x, const std::vector<double>& y, int64_t dimension, int64_t frequencies) {
-  return mean_kernel(x, x, dimension, frequencies) - 2 * mean_kernel(x, y, dimension, frequencies) +
-         mean_kernel(y, y, dimension, frequencies);
+  const TorusPoints ofX(x, dimension, frequencies), ofY(y, dimension, frequencies);
+  return mean_kernel(x, ofX, dimension) - 2 * mean_kernel(x, ofY, dimension) + mean_kernel(y, ofY, dimension);
 }
 
 MeasureCertificate certify_measure(const std::vector<double>& x, const std::vector<double>& y, int64_t dimension,
@@ -174,6 +124,7 @@ MeasureCertificate certify_measure(const std::vector<double>& x, const std::vect
     certificate.words = "A single particle has no density. Do not rely on the gap.";
     return certificate;
   }
+  const TorusPoints ofX(x, dimension, frequencies), ofY(y, dimension, frequencies);
   std::string doubt;
   double ofPartition = 0, logZ = 0;
   if (dimension <= 2) {
@@ -192,7 +143,7 @@ MeasureCertificate certify_measure(const std::vector<double>& x, const std::vect
           std::vector<double> at(p);
           for (size_t c = 0; c < p; ++c)
             at[c] = kTurn * field.uniform(0, static_cast<uint32_t>(s), static_cast<uint32_t>(c));
-          V[static_cast<size_t>(s)] = potential(at.data(), x, y, dimension, frequencies);
+          V[static_cast<size_t>(s)] = potential(at.data(), ofX, ofY);
         },
         cancel);
     if (!done) throw Error(ErrorCode::Cancelled, "the run was cancelled.");
@@ -200,19 +151,18 @@ MeasureCertificate certify_measure(const std::vector<double>& x, const std::vect
     if (1 / (1 + ofPartition * ofPartition * kDraws) < kLeastFraction)
       doubt += "The log-partition has an effective sample under 5 %. ";
   }
-  const double own = mean_kernel(x, x, dimension, frequencies), other = mean_kernel(y, y, dimension, frequencies);
+  const double own = mean_kernel(x, ofX, dimension), other = mean_kernel(y, ofY, dimension);
   certificate.dual = (other - own) / 2 - temperature * logZ;
 
-  const std::vector<double> zero(p, 0.0);
-  const double diagonal = kernel(zero.data(), zero.data(), dimension, frequencies), m = static_cast<double>(M);
-  const double unbiased = (own - diagonal / m) * m / (m - 1) - 2 * mean_kernel(x, y, dimension, frequencies) + other;
+  const double diagonal = std::pow(torus_factor(0, frequencies), static_cast<double>(p)), m = static_cast<double>(M);
+  const double unbiased = (own - diagonal / m) * m / (m - 1) - 2 * mean_kernel(x, ofY, dimension) + other;
   const std::vector<double> density =
       log_density(x, dimension, static_cast<int>(std::min<int64_t>(10, M - 1)), pool, cancel);
   std::vector<double> logs, joint;
   for (size_t i = 0; i < density.size(); ++i) {
     if (!std::isfinite(density[i])) continue;
     logs.push_back(density[i]);
-    joint.push_back(density[i] + potential(&x[i * p], x, y, dimension, frequencies) / temperature);
+    joint.push_back(density[i] + potential(&x[i * p], ofX, ofY) / temperature);
   }
   if (logs.size() < density.size()) doubt += "Some particles coincide with others: the measure has no density there. ";
   if (M < kFew)
@@ -273,20 +223,21 @@ MeasureResult fit_measure(const std::vector<double>& target, int64_t dimension, 
     if (onRow) onRow(row);
   };
   const double quietFrom = static_cast<double>(run.steps) * (1 - options.quietFraction);
-  const double ofTarget = -1 / (static_cast<double>(target.size()) / static_cast<double>(p));
+  const TorusPoints ofTarget(target, dimension, options.frequencies);
   constexpr double kRound = 100;  // steps of a round of the geometric schedule
   double temperature = options.temperature;
   std::vector<double> drift(M * p);
   for (int64_t t = 0; t < run.steps; ++t) {
     if (t % run.traceEvery == 0) record(t);
+    const TorusPoints ofX(x, dimension, options.frequencies);
     const bool done = pool.run(
         options.particles,
         [&](int64_t i, int) {
           double* gradient = drift.data() + static_cast<size_t>(i) * p;
           std::fill(gradient, gradient + p, 0.0);
           const double* at = x.data() + static_cast<size_t>(i) * p;
-          add_gradient(at, x, dimension, options.frequencies, 1 / static_cast<double>(M), gradient);
-          add_gradient(at, target, dimension, options.frequencies, ofTarget, gradient);
+          ofX.mean(at, 1, gradient);
+          ofTarget.mean(at, -1, gradient);
         },
         cancel);
     if (!done) {

@@ -56,6 +56,16 @@ std::string suited(const MeanFieldAlgorithm& algorithm, const std::string& loss)
   return algorithm.name == "two-timescale" ? "squared" : loss;
 }
 
+/// A request without what repeats the same work: an inner loop, where the algorithm has one, as long as theory asks for, and
+/// the certificate, which knows the algorithm by its particles only, for every algorithm.
+FitRequest brief(const Data& data, const MeanFieldAlgorithm& algorithm) {
+  FitRequest fit = request(data, algorithm.name, suited(algorithm, "softmax"));
+  for (const OptionField& field : algorithm.fields)
+    if (field.name == "innerSteps") fit.algorithmOptions.push_back({"innerSteps", 3.0});
+  fit.run.push_back({"certificate", algorithm.name == "langevin"});
+  return fit;
+}
+
 FitResult run(const FitRequest& request, const CancelToken& cancel = CancelToken()) {
   return prepare_mean_field(request)->run(cancel, nullptr);
 }
@@ -110,9 +120,11 @@ TEST_CASE("fit: 1, 2 and 5 threads give the same bits, certificate included, by 
   const Data data(300, 20, "softmax"), other(90, 20, "softmax", 2);
   for (const MeanFieldAlgorithm& algorithm : mean_field_algorithms()) {
     INFO(algorithm.name);
-    FitRequest fit = request(data, algorithm.name, suited(algorithm, "softmax"));
+    FitRequest fit = brief(data, algorithm);
     fit.model[0].second = 700.0;
-    fit.run = {{"steps", 4.0}, {"seed", 5.0}, {"threads", 1.0}, {"traceEvery", 2.0}};
+    fit.run[0].second = 4.0;
+    fit.run[2].second = 1.0;
+    fit.run.push_back({"traceEvery", 2.0});
     fit.hasValidation = true;
     fit.validation = other.table();
     const FitResult one = run(fit);
@@ -132,7 +144,7 @@ TEST_CASE("fit: stopped after any step and resumed, with another number of threa
   const Data data(40, 3, "softmax");
   for (const MeanFieldAlgorithm& algorithm : mean_field_algorithms()) {
     INFO(algorithm.name);
-    FitRequest whole = request(data, algorithm.name, suited(algorithm, "softmax"));
+    FitRequest whole = brief(data, algorithm);
     whole.snapshots = {0, 4, 9};
     const FitResult expected = run(whole);
     CHECK(expected.resumedFrom == -1);

@@ -9,6 +9,7 @@
 #include "native/core/philox.h"
 #include "native/mean_field/minimax.h"
 #include "native/mean_field/particle_measure.h"
+#include "native/mean_field/torus_kernel.h"
 
 using namespace meanfield;
 
@@ -80,6 +81,44 @@ struct Equilibrium {
 };
 
 }  // namespace
+
+TEST_CASE("particle measure: sums of the kernel and their gradients are those of its definition") {
+  constexpr double kStep = 1e-6;
+  const auto kernel = [](const double* a, const double* b, int64_t p, int64_t frequencies) {
+    double product = 1;
+    for (int64_t c = 0; c < p; ++c) {
+      double factor = 1;
+      for (int64_t j = 1; j <= frequencies; ++j)
+        factor += 2 * std::cos(static_cast<double>(j) * (a[c] - b[c])) / static_cast<double>(1 + j);
+      product *= factor;
+    }
+    return product;
+  };
+  for (int64_t p : {1, 2, 3, 7})
+    for (int64_t frequencies : {1, 4})
+      for (int64_t count : {1, 63, 64, 65, 200}) {
+        CAPTURE(p);
+        CAPTURE(count);
+        const std::vector<double> y = uniforms(count, p, 21), at = uniforms(1, p, 22);
+        const TorusPoints points(y, p, frequencies);
+        const auto direct = [&](const std::vector<double>& a) {
+          double sum = 0;
+          for (int64_t i = 0; i < count; ++i) sum += kernel(a.data(), &y[static_cast<size_t>(i * p)], p, frequencies);
+          return sum / static_cast<double>(count);
+        };
+        std::vector<double> gradient(static_cast<size_t>(p), 0.5);
+        // A term is at most κ(0)^p; so many roundings of it, and as many of its third derivative for the differences.
+        const double size = std::pow(torus_factor(0, frequencies), static_cast<double>(p));
+        CHECK(std::fabs(points.mean(at.data(), 2, gradient.data()) - direct(at)) < 1e-14 * size);
+        for (size_t c = 0; c < gradient.size(); ++c) {
+          std::vector<double> up = at, down = at;
+          up[c] += kStep;
+          down[c] -= kStep;
+          const double slope = (direct(up) - direct(down)) / (2 * kStep);
+          CHECK(std::fabs(gradient[c] - 0.5 - 2 * slope) < 1e-9 * size);
+        }
+      }
+}
 
 TEST_CASE(
     "particle measure: the discrepancy is a squared norm, zero for the target, and one step moves along its "
