@@ -2,7 +2,7 @@
 
 /** Options of the model: Mean-field two-layer network. */
 export interface MeanFieldOptions {
-  /** Number of particles (neurons); auto: ⌈β C²/(2ε)⌉ for the accuracy ε. (M) Default 1000. */
+  /** Number of particles (neurons); auto: ⌈β k C²/(2ε)⌉ for the accuracy ε. (M) Default 1000. */
   particles?: number | 'auto'
   /** What a finite number of particles may add to the objective, for particles 'auto'; auto: no such bound. (ε) Default "auto". */
   accuracy?: number | 'auto'
@@ -32,7 +32,7 @@ export interface MeanFieldOptions {
   annealing?: 'constant' | 'geometric' | 'logarithmic' | 'harmonic'
   /** Entropy at step 0 when annealing; auto: 100 times `entropy`. (λ_0) Default "auto". */
   initialEntropy?: number | 'auto'
-  /** Steps of a round of the annealing. Default 100. */
+  /** Steps of a round of the annealing, where there is one. Default 100. */
   annealingSteps?: number
   /** Scale the ridge like the entropy, so that the prior stays the same. Default false. */
   annealRidge?: boolean
@@ -454,7 +454,7 @@ export interface ParticleMeasureOptions {
   temperature?: number
   /** Temperature at step t: τ times 1, 2^-⌊t/100⌋, 1/log(e + t) or 1/(1 + t). Default "constant". */
   annealing?: 'constant' | 'geometric' | 'logarithmic' | 'harmonic'
-  /** Last part of the run, without noise. Default 0.2. */
+  /** Fraction of the steps, the last ones, without noise. Default 0.2. */
   quietFraction?: number
   /** Frequencies of the kernel along each coordinate. (J) Default 5. */
   frequencies?: number

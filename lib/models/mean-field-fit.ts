@@ -13,6 +13,7 @@ import {
 } from '../native'
 import { columnArrays } from './trace-columns'
 
+/** Columns of the trace, each an array with an entry a trace point. */
 export type Trace = Record<keyof TracePoint, Float64Array>
 
 /** What a fit gives. Objective, loss and certificate are in the units of training (targets scaled). */
@@ -25,12 +26,18 @@ export interface MeanFieldFit {
   chosen: Record<string, Omit<ChosenValue, 'name'>>
   /** F(q): mean loss + ridge term, without the entropy, which is in the certificate's primal. */
   objective: number
+  /** Mean loss over the training rows. */
   loss: number
-  /** Primal, dual and gap with their uncertainty; null for a run without noise, when aborted, or when switched off. */
+  /**
+   * Primal, dual and gap with their uncertainty. null where there is no density to certify (no noise, the sphere, a single
+   * particle), when aborted, or when switched off.
+   */
   certificate: NativeCertificate | null
-  /** One typed array a column, one entry a trace point. */
+  /** One typed array a column of `TracePoint`, one entry a trace point; NaN where a column does not apply. */
   trace: Trace
+  /** Particles, M × p, after the steps asked for that were reached. */
   snapshots: { step: number; particles: Float32Array }[]
+  /** Steps done. */
   steps: number
   /** Gradient evaluations per particle divided by n. */
   passes: number
@@ -38,12 +45,15 @@ export interface MeanFieldFit {
   queries: number
   /** Seconds of scaling, checks and constants; of the steps with their trace; and of the certificate. */
   seconds: { setup: number; solve: number; certificate: number }
+  /** Steps, passes or seconds spent; `targetObjective` reached; no progress by `tolerance`; the signal raised. */
   stop: 'budget' | 'target' | 'tolerance' | 'aborted'
+  /** Where it ran: `cpu`, `cuda:0`, … */
   device: string
   /** Of the products; `float32` on the CPU. */
   precision: Precision
   /** Why `device: 'auto'` did not take a GPU. */
   deviceReason?: string
+  /** Instruction set of the kernels. */
   isa: string
   threads: number
   seed: number

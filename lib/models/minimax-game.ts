@@ -6,6 +6,7 @@ import { measureOptions, measureRun, numbers, requireFitted } from './measure-ru
 import type { Run } from './run'
 import { columnArrays, lastRow } from './trace-columns'
 
+/** Steps, seed, threads (`MeasureRunOptions`), the start and a signal. */
 export interface MinimaxRunOptions extends MeasureRunOptions {
   /** Starting particles of both players, N each; absent: draws from the prior. */
   initial?: { x: ArrayLike<number>; y: ArrayLike<number> }
@@ -13,14 +14,18 @@ export interface MinimaxRunOptions extends MeasureRunOptions {
   signal?: AbortSignal
 }
 
+/** A point of the trace. */
 export interface MinimaxPoint {
+  /** Steps done. */
   step: number
   /** W₁(µ_k−1, µ_k) + W₁(ν_k−1, ν_k): how far the two measures moved in the step. */
   moved: number
 }
+/** Columns of the trace, each an array with an entry a trace point. */
 export type MinimaxTrace = Record<keyof MinimaxPoint, Float64Array>
 const columns = ['step', 'moved'] as const satisfies (keyof MinimaxPoint)[]
 
+/** What a game gives; the particles of the players are on the game itself. */
 export interface MinimaxFit {
   /**
    * The Nikaido-Isoda gap: primal max over ν' of L(µ, ν'), dual min over µ' of L(µ', ν); 0 at the equilibrium only. null when

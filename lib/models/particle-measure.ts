@@ -9,6 +9,7 @@ import { columnArrays, lastRow } from './trace-columns'
 /** N points of p coordinates each, in radians (any number is brought into [0, 2π)). */
 export type Points = readonly ArrayLike<number>[]
 
+/** Steps, seed, threads (`MeasureRunOptions`), the start and a signal. */
 export interface ParticleMeasureRunOptions extends MeasureRunOptions {
   /** Starting particles, M points; absent: uniform draws. */
   initial?: Points
@@ -16,16 +17,20 @@ export interface ParticleMeasureRunOptions extends MeasureRunOptions {
   signal?: AbortSignal
 }
 
+/** A point of the trace. */
 export interface ParticleMeasurePoint {
+  /** Steps done. */
   step: number
   /** G: the squared maximum mean discrepancy between particles and target. */
   discrepancy: number
   /** ∫µ log µ by the nearest neighbour on the torus, an estimate. */
   negentropy: number
 }
+/** Columns of the trace, each an array with an entry a trace point. */
 export type ParticleMeasureTrace = Record<keyof ParticleMeasurePoint, Float64Array>
 const columns = ['step', 'discrepancy', 'negentropy'] as const satisfies (keyof ParticleMeasurePoint)[]
 
+/** What a run of the particle measure gives; the particles are on the measure itself. */
 export interface ParticleMeasureFit {
   /** G at the end; 0 is reached by the target itself. */
   discrepancy: number
@@ -59,8 +64,8 @@ export class ParticleMeasure {
   }
 
   /**
-   * Fits the particles to `target`. Rejects with an InvalidOptionError or InvalidDataError before any step is taken. Live points
-   * are those of the trace.
+   * Fits the particles to `target`, N points of p coordinates. Rejects with an InvalidOptionError or InvalidDataError before any
+   * step is taken, with a DivergenceError when a step is so long that nothing is left of an angle. Live points are those of the trace.
    */
   fit(target: Points, options: ParticleMeasureRunOptions = {}): Run<ParticleMeasureFit, ParticleMeasurePoint> {
     return this.#jobs.run(

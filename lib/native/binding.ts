@@ -143,18 +143,26 @@ export interface ChosenValue {
   why: string
 }
 
+/**
+ * How far a density q of neurons can be from the optimum of L = F + λ Ent, in the units of training (targets scaled), by
+ * L(q) − D(g) = λ·KL(q‖p_q) ≥ L(q) − L* (Nitanda, Wu, Suzuki, AISTATS 2022, Theorem 3). Estimators: docs/certificate.md.
+ */
 export interface NativeCertificate {
   /** L(q) = F(q) + λ Ent(q), entropy weight times negative entropy included. */
   primal: number
   /** D(g(q)) */
   dual: number
-  /** λ·KL(q‖p_q) estimated: primal − dual. */
+  /** λ·KL(q‖p_q) estimated: primal − dual, at least the distance to the optimum. Below 0 only by error and bias. */
   gap: number
+  /** Of the gap, by the draws and the particles; in units of the objective. */
   standardError: number
   /** What the estimates may be off by beyond the standard error, in units of the objective; Infinity when unknown. */
   biasBound: number
+  /** How the entropy, or the divergence itself, was estimated, in words. */
   entropyEstimator: string
+  /** How log Z_g was, and why where it was not the first choice. */
   partitionEstimator: string
+  /** Of the importance weights of log Z: (Σ w)²/Σ w². */
   effectiveSampleSize: number
   /** Fraction of the draws: effectiveSampleSize / draws. */
   effectiveFraction: number
@@ -165,6 +173,7 @@ export interface NativeCertificate {
   responseGap: number
   /** False when the numbers must not be relied on; `words` says why. */
   trusted: boolean
+  /** What the gap says, or every reason not to believe it. */
   words: string
 }
 
@@ -202,13 +211,17 @@ export interface NativePredictRequest {
 
 /** How far a measure can be from the optimum, or a pair from the equilibrium. */
 export interface MeasureCertificate {
+  /** The objective, estimated; of a game what the opponent's best response makes of it. */
   primal: number
+  /** A lower bound on the optimum; of a game what the own best response makes of it. */
   dual: number
   /** primal − dual, at least the distance to the optimum. */
   gap: number
+  /** Of the gap, by the particles. */
   standardError: number
   /** False when the numbers must not be relied on; `words` says why. */
   trusted: boolean
+  /** What the gap says, or every reason not to believe it. */
   words: string
 }
 

@@ -247,7 +247,8 @@ class Certifier {
     }
     result_.primal = result_.dual + lambda_ * divergence;  // gap = λ KL
     result_.standardError = lambda_ * std::sqrt(error);
-    result_.biasBound = lambda_ * nearest_neighbour_bias(p_);
+    result_.biasBound =
+        lambda_ * (nearest_neighbour_bias(p_) + two_sample_bias(p_, M_ / classes_, kNeighbours, divergence));
     result_.entropyEstimator = "two samples, " + std::to_string(kNeighbours) +
                                " nearest neighbours, the second by MALA (acceptance " + percent(acceptance_) + ")";
     promise_ = "The objective";

@@ -228,6 +228,11 @@ EntropyEstimate nearest_neighbour_entropy(const float* points, int64_t count, in
 
 double nearest_neighbour_bias(int64_t p) { return p <= 5 ? 0.05 : p <= 10 ? 0.2 : kInfinity; }
 
+double two_sample_bias(int64_t p, int64_t count, int neighbours, double divergence) {
+  const double share = static_cast<double>(neighbours) / static_cast<double>(std::max<int64_t>(1, count));
+  return 1.5 * std::pow(std::min(1.0, share), 1.0 / static_cast<double>(p)) * std::max(0.0, divergence);
+}
+
 std::vector<double> mixture_log_density(Points centres, double variance, Points queries, const PairWork& work) {
   const double p = static_cast<double>(centres.dimension);
   const double offset = -p / 2 * std::log(2 * kPi * variance) - std::log(static_cast<double>(centres.count));

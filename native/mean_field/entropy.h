@@ -65,6 +65,10 @@ EntropyEstimate nearest_neighbour_entropy(const float* points, int64_t count, in
 /// p ≤ 10, infinite beyond (1.4 at p = 20).
 double nearest_neighbour_bias(int64_t p);
 
+/// What a two-sample divergence may be too low by, beyond that: neighbours in p dimensions see a distance of D nats only in part,
+/// 1.5 (k/M)^(1/p) of the estimate D, as measured on products of 2 to 10 densities (examples/certificate-estimators.mjs).
+double two_sample_bias(int64_t p, int64_t count, int neighbours, double divergence);
+
 /// log of (1/M) Σ_r N(y; centre_r, variance·I) at each query. Throws Cancelled.
 std::vector<double> mixture_log_density(Points centres, double variance, Points queries, const PairWork& work);
 

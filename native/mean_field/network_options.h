@@ -38,7 +38,7 @@ struct NetworkOptions {
     static const OptionTable<NetworkOptions> table =
         OptionTable<NetworkOptions>()
             .integer("particles", "M", &NetworkOptions::particles, between(1, 1e9),
-                     "Number of particles (neurons); auto: ⌈β C²/(2ε)⌉ for the accuracy ε.")
+                     "Number of particles (neurons); auto: ⌈β k C²/(2ε)⌉ for the accuracy ε.")
             .number("accuracy", "ε", &NetworkOptions::accuracy, above(0),
                     "What a finite number of particles may add to the objective, for particles 'auto'; auto: no such "
                     "bound.")
@@ -71,7 +71,7 @@ struct NetworkOptions {
             .number("initialEntropy", "λ_0", &NetworkOptions::initialEntropy, above(0),
                     "Entropy at step 0 when annealing; auto: 100 times `entropy`.")
             .integer("annealingSteps", "", &NetworkOptions::annealingSteps, between(1, 1e12),
-                     "Steps of a round of the annealing.")
+                     "Steps of a round of the annealing, where there is one.")
             .boolean("annealRidge", &NetworkOptions::annealRidge,
                      "Scale the ridge like the entropy, so that the prior stays the same.")
             .choice("geometry", &NetworkOptions::geometry, {"free", "sphere"},

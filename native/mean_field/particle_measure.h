@@ -46,7 +46,7 @@ struct MeasureOptions {
             .choice("annealing", &MeasureOptions::annealing, {"constant", "geometric", "logarithmic", "harmonic"},
                     "Temperature at step t: τ times 1, 2^-⌊t/100⌋, 1/log(e + t) or 1/(1 + t).")
             .number("quietFraction", "", &MeasureOptions::quietFraction, between(0, 1),
-                    "Last part of the run, without noise.")
+                    "Fraction of the steps, the last ones, without noise.")
             .integer("frequencies", "J", &MeasureOptions::frequencies, between(1, 1000),
                      "Frequencies of the kernel along each coordinate.");
     return table;

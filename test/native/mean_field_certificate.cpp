@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "native/mean_field/certificate.h"
@@ -261,4 +262,80 @@ TEST_CASE("thermodynamic integration takes over where annealed weights degenerat
   CHECK(found.effectiveFraction < 0.05);
   CHECK(std::fabs(found.logZ - exact.logZ) < found.doubt + 5 * found.standardError);
   CHECK(std::fabs(found.logZ - exact.logZ) < 0.02 * std::fabs(exact.logZ));
+}
+
+namespace {
+
+/// n = p rows x_i = 1.5 e_i, targets ±1.5, neurons tanh(θᵀx), λ = 1/p, λ' = λ/2: Gibbs densities are products of p densities on the line,
+/// exp{−g_i tanh(1.5 θ_i) − θ_i²/2}, so that a normal law's primal, dual and gap are known in any dimension.
+struct Separable {
+  explicit Separable(int64_t p, int64_t M, double variance)
+      : x(static_cast<size_t>(p * p), 0.f), y(static_cast<size_t>(p)),
+        network(cpu_backend(), NetworkShape{M, p, neuron(), 1}) {
+    for (size_t i = 0; i < y.size(); ++i) {
+      x[i * y.size() + i] = 1.5f;
+      y[i] = i % 2 == 0 ? 1.5 : -1.5;
+    }
+    const double size = static_cast<double>(p);
+    const MatrixView<const float> inputs(x.data(), p, p);
+    problem = std::make_unique<Problem>(network, Targets{network.add_matrix(inputs), p, y.data()},
+                                        Loss{LossKind::Squared, 1}, 0.5 / size, 1 / size, 1, 5);
+    problem->another = [this, inputs](const NetworkShape& other) {
+      std::unique_ptr<Network> made = network.alike(other);
+      made->add_matrix(inputs);
+      return made;
+    };
+    problem->write_particles(normals(M, p, 41, 0, std::sqrt(variance)).data());
+    double Z = 0;
+    for (double t = -12; t <= 12; t += 1e-3) Z += 1e-3 * std::exp(1.5 * std::tanh(1.5 * t) - t * t / 2);
+    logZ = std::log(Z);
+    // g = −y since the outputs of a centred law are 0; a coordinate each of λ = 1/p.
+    dual = 1.5 * 1.5 / 2 - logZ;
+    primal = 1.5 * 1.5 / 2 + variance / 2 - normal_entropy(1, variance);
+  }
+  static Neuron neuron() {
+    Neuron fixed;
+    fixed.secondLayer = SecondLayer::Fixed;
+    return fixed;
+  }
+  std::vector<float> x;
+  std::vector<double> y;
+  Network network;
+  std::unique_ptr<Problem> problem;
+  double logZ, primal, dual;  // of one coordinate: log of its Gibbs density's integral; the objective's values
+};
+
+}  // namespace
+
+TEST_CASE(
+    "certificate in 3 to 20 dimensions: importance sampling, annealing and neighbours against a product of exact "
+    "densities") {
+  ThreadPool pool(2);
+  const int64_t M = 2000;
+  for (int64_t p : {3, 8, 20}) {
+    CAPTURE(p);
+    Separable exact(p, M, 0.7);
+    const double lambda = 1 / static_cast<double>(p);
+    CertificateOptions options;
+    options.step = 0.05;
+    options.estimator = p > 10 ? GapEstimator::Mixture : GapEstimator::Neighbours;
+    const Certificate found = certify(network_subject(*exact.problem, exact.network), options, pool, nullptr);
+    CHECK(found.partitionEstimator.find(p == 3 ? "importance" : "annealed") == 0);
+    // The outputs of M draws scatter by √(0.35/M), each moving D by at most 1.5/p times that, independently.
+    const double ofOutputs = 1.5 * lambda * std::sqrt(static_cast<double>(p) * 0.35 / static_cast<double>(M));
+    CHECK(std::fabs(found.dual - exact.dual) < 5 * (ofOutputs + found.standardError));
+    CHECK(found.trusted);
+    if (p > 10) {  // the step of 0.05 has moved the law towards its response, and M normals are no smooth law
+      CHECK(found.gap > 0);
+      continue;
+    }
+    const double allowed = 5 * (2 * ofOutputs + found.standardError) + found.biasBound;
+    CHECK(std::fabs(found.primal - exact.primal) < allowed);
+    CHECK(std::fabs(found.gap - (exact.primal - exact.dual)) < allowed);
+    // Two samples see less of the distance, and say how much less it may be.
+    options.estimator = GapEstimator::TwoSample;
+    const Certificate pair = certify(network_subject(*exact.problem, exact.network), options, pool, nullptr);
+    CHECK(pair.gap < exact.primal - exact.dual + 5 * pair.standardError);
+    CHECK(pair.gap + pair.biasBound + 5 * pair.standardError > exact.primal - exact.dual);
+  }
 }
