@@ -126,18 +126,11 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
                                               ", number " + std::to_string(i % shape.parameters()) + " is " +
                                               format_option(static_cast<double>(request.initial[i])) +
                                               "; expected finite numbers. Leave initial out to draw them.");
-  if (model_.initialEntropy && model_.annealing == Annealing::Constant)
-    throw Error(ErrorCode::InvalidOption,
-                "mean-field: initialEntropy is given but annealing is 'constant'; choose a schedule "
-                "or leave initialEntropy out.");
+  model_.refuse_idle();
   if (model_.initialEntropy && *model_.initialEntropy < model_.entropy)
     throw Error(ErrorCode::InvalidOption, "mean-field: initialEntropy is " + format_option(*model_.initialEntropy) +
                                               ", below the entropy " + format_option(model_.entropy) +
                                               "; expected at least as much, since annealing falls towards it.");
-  if (model_.preconditioner == Preconditioning::None && model_.preconditionPrior)
-    throw Error(ErrorCode::InvalidOption,
-                "mean-field: preconditionPrior is true but preconditioner is 'none'; choose 'inputs' or "
-                "'gradient', or leave preconditionPrior out.");
   if (model_.preconditioner != Preconditioning::None && model_.geometry == Geometry::Sphere)
     throw Error(ErrorCode::InvalidOption,
                 "mean-field: a preconditioner would take the weights off the sphere; expected geometry "

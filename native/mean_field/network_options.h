@@ -86,6 +86,26 @@ struct NetworkOptions {
     return table;
   }
 
+  /// Throws InvalidOption for options that would change nothing beside the others.
+  void refuse_idle() const {
+    const NetworkOptions defaults;
+    const auto refuse_if = [](bool given, const std::string& name, const std::string& beside) {
+      if (given)
+        throw Error(ErrorCode::InvalidOption, "mean-field: " + name + " is given but " + beside + ", or leave it out.");
+    };
+    const bool constant = annealing == Annealing::Constant;
+    const std::string schedule = "annealing is 'constant'; choose a schedule";
+    refuse_if(constant && initialEntropy, "initialEntropy", schedule);
+    refuse_if(constant && annealingSteps != defaults.annealingSteps, "annealingSteps", schedule);
+    refuse_if(constant && annealRidge, "annealRidge", schedule);
+    refuse_if(lossWidth != defaults.lossWidth && loss != LossKind::SmoothHinge && loss != LossKind::Huber, "lossWidth",
+              "the loss has no width; choose 'smooth-hinge' or 'huber'");
+    refuse_if(signs == Signs::Balanced && secondLayer == SecondLayer::Bounded, "signs 'balanced'",
+              "bounded output weights are trained with their signs; choose secondLayer 'fixed' or 'parity'");
+    refuse_if(preconditionPrior && preconditioner == Preconditioning::None, "preconditionPrior",
+              "preconditioner is 'none'; choose 'inputs' or 'gradient'");
+  }
+
   Neuron neuron(double scale) const {
     Neuron neuron;
     neuron.activation = activation;

@@ -234,6 +234,16 @@ TEST_CASE("fit: bad requests are refused beforehand, in a sentence that names th
             "expected a finite number above 0, or 'auto'"));
   CHECK(has(option([](FitRequest& r) { r.model[3].second = 1.0; }), "softmax with outputs = 1"));
   CHECK(has(option([](FitRequest& r) { r.model.push_back({"ridge", 0.0}); }), "use a ridge above 0 or 'auto'"));
+  // Nothing is accepted that would change nothing.
+  for (const auto& [name, value] :
+       OptionValues{{"initialEntropy", 0.1}, {"annealingSteps", 7.0}, {"annealRidge", true}})
+    CHECK(has(option([&](FitRequest& r) { r.model.push_back({name, value}); }),
+              name + " is given but annealing is 'constant'; choose a schedule"));
+  CHECK(has(option([](FitRequest& r) { r.model.push_back({"lossWidth", 2.0}); }), "choose 'smooth-hinge' or 'huber'"));
+  CHECK(has(option([](FitRequest& r) { r.model.push_back({"signs", std::string("balanced")}); }),
+            "choose secondLayer 'fixed' or 'parity'"));
+  CHECK(has(option([](FitRequest& r) { r.model.push_back({"preconditionPrior", true}); }),
+            "choose 'inputs' or 'gradient'"));
   CHECK(has(option([](FitRequest& r) { r.snapshots = {3, 1}; }), "increasing"));
   CHECK(has(option([](FitRequest& r) { r.backend = "gpu"; }),
             "backend is 'gpu'; expected 'cpu', 'cuda', 'cuda:N', 'cuda:N,N' or 'reference'"));
