@@ -44,25 +44,22 @@ test.each([
   { secondLayer: 'fixed', signs: 'balanced' },
   { secondLayer: 'parity', signs: 'same' },
   { secondLayer: 'parity', signs: 'balanced' },
-] as const)(
-  'ONNX Runtime predicts what the network predicts: $secondLayer, $signs',
-  async ({ secondLayer, signs }) => {
-    for (const [i, activation] of (['tanh', 'sigmoid', 'relu', 'softplus', 'silu'] as const).entries()) {
-      const data = Dataset.fromArrays(features, i % 2 ? numbers : numbers.map(([y]) => y as number))
-      const net = new MeanFieldNetwork({
-        particles: 50,
-        activation,
-        secondLayer,
-        signs,
-        bias: i % 2 === 0,
-        scale: (['standard', 'minmax'] as const)[i % 2],
-      })
-      await net.fit(data, { steps: 20, certificate: false, seed: i })
-      const { outputs } = await outputsOf(net)
-      expect(difference(outputs, await net.predict(features))).toBeLessThan(1e-5)
-    }
-  },
-)
+] as const)('ONNX Runtime predicts what the network predicts: $secondLayer, $signs', async ({ secondLayer, signs }) => {
+  for (const [i, activation] of (['tanh', 'sigmoid', 'relu', 'softplus', 'silu'] as const).entries()) {
+    const data = Dataset.fromArrays(features, i % 2 ? numbers : numbers.map(([y]) => y as number))
+    const net = new MeanFieldNetwork({
+      particles: 50,
+      activation,
+      secondLayer,
+      signs,
+      bias: i % 2 === 0,
+      scale: (['standard', 'minmax'] as const)[i % 2],
+    })
+    await net.fit(data, { steps: 20, certificate: false, seed: i })
+    const { outputs } = await outputsOf(net)
+    expect(difference(outputs, await net.predict(features))).toBeLessThan(1e-5)
+  }
+})
 
 test('whitening, and missing values in the median of the training rows, are part of the graph', async () => {
   const gaps = features.map((row, i) => row.map((x, j) => ((i + j) % 7 === 0 ? Number.NaN : x)))
