@@ -2,32 +2,48 @@
 // the same results, to the last bit, and the same table.
 //
 //   node scripts/kill-check.mjs [examples/spam.yaml] [override…]      such as certificate=false
+//
+// Each kill comes when a random number of trials, more than at the last one, has ended, and a random part of a second later; it
+// must meet a process that is at work and leave trials to do.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { main, root } from './lib.mjs'
 
 const cli = join(root, 'dist/cli/main.js')
-const [file = join(root, 'examples/spam.yaml'), ...overrides] = process.argv.slice(2)
+const given = process.argv.slice(2)
+const file = given[0]?.includes('=') ? undefined : given.shift()
 const kills = 3
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 main(async () => {
+  const { StudyStore } = createRequire(import.meta.url)(join(root, 'dist/index.js'))
   const folder = mkdtempSync(join(tmpdir(), 'meanfield-kill-'))
   const [plain, killed] = ['plain', 'killed'].map((name) => join(folder, name))
+  const run = (out) => ['run', file ?? join(root, 'examples/spam.yaml'), ...given, '--out', out]
   const start = performance.now()
-  finish(['run', file, ...overrides, '--out', plain])
-  const whole = performance.now() - start
-  console.log(`never killed: ${(whole / 1000).toFixed(1)} s`)
+  finish(run(plain))
+  const { trials, states } = json(['status', plain])
+  console.log(`never killed: ${trials} trials in ${((performance.now() - start) / 1000).toFixed(0)} s`)
+  if (states.complete !== trials) throw new Error(`not all of them are complete: ${JSON.stringify(states)}`)
+
   for (let i = 0; i < kills; i++) {
-    const begun = existsSync(join(killed, 'study.json'))
-    const args = begun ? ['resume', killed] : ['run', file, ...overrides, '--out', killed]
-    const child = spawn(process.execPath, [cli, ...args], { stdio: 'ignore' })
-    const ended = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)))
-    // Each somewhere in a quarter of the whole, so that all of them come before the end.
-    await new Promise((resolve) => setTimeout(resolve, 500 + Math.random() * 0.25 * whole))
+    const child = spawn(process.execPath, [cli, ...(i === 0 ? run(killed) : ['resume', killed])], { stdio: 'ignore' })
+    const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
+    const wanted = Math.floor((trials * (i + Math.random())) / (kills + 0.5))
+    const count = () =>
+      StudyStore.isStudy(killed) ? StudyStore.open(killed).trials(({ state }) => state === 'complete').length : -1
+    while (child.exitCode === null && count() < wanted) await pause(20)
+    await pause(500 * Math.random())
     child.kill('SIGKILL')
-    console.log(`${(await ended) ?? 'it had ended'}: ${JSON.stringify(json(['status', killed]).states)}`)
+    const how = await ended
+    const left = json(['status', killed])
+    const checkpoints = existsSync(join(killed, 'checkpoints')) ? readdirSync(join(killed, 'checkpoints')).length : 0
+    console.log(`${how} after ${wanted} had ended: ${JSON.stringify(left.states)}, ${checkpoints} checkpoints`)
+    if (how !== 'SIGKILL' || left.states.complete === trials)
+      throw new Error(`kill ${i + 1} came too late; the study needs more trials, or longer ones.`)
   }
   finish(['resume', killed])
   const [a, b] = [plain, killed].map(results)

@@ -1,10 +1,10 @@
 /** The machine and the build, captured once a session without being asked. */
 import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { cpus, hostname, release, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
-import { cudaDevices, nativeInfo } from '../native'
+import { nativeInfo } from '../native'
 
 export interface EnvironmentRecord {
   time: number
@@ -16,6 +16,7 @@ export interface EnvironmentRecord {
   processors: number
   memory: number
   meanfield: string
+  /** `cuda`: version of the CUDA compiler that made the kernels, or `none`. Which device a trial ran on is among its details. */
   core: { version: string; compiler: string; isa: string; parallelism: number; cuda: string }
   /** SHA-256 of the native binary. */
   binary?: string
@@ -24,7 +25,7 @@ export interface EnvironmentRecord {
   changes?: string
   /** SHA-256 of the nearest package-lock.json. */
   lock?: string
-  /** Name and driver of each GPU, where nvidia-smi tells. */
+  /** Name and driver of each GPU, where the driver or nvidia-smi tells. The CUDA library is not opened for it. */
   gpus?: string[]
   command: string[]
 }
@@ -32,8 +33,7 @@ export interface EnvironmentRecord {
 const packageRoot = join(__dirname, '..', '..')
 
 export function captureEnvironment(folder = process.cwd()): EnvironmentRecord {
-  const { version, compiler, isa, parallelism } = nativeInfo()
-  const { devices, reason } = cudaDevices()
+  const { version, compiler, isa, parallelism, cudaCompiler } = nativeInfo()
   const record: EnvironmentRecord = {
     time: Date.now(),
     host: hostname(),
@@ -44,13 +44,13 @@ export function captureEnvironment(folder = process.cwd()): EnvironmentRecord {
     processors: cpus().length,
     memory: totalmem(),
     meanfield: JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')).version,
-    core: { version, compiler, isa, parallelism, cuda: devices.map(({ name }) => name).join(', ') || reason },
+    core: { version, compiler, isa, parallelism, cuda: cudaCompiler ?? 'none' },
     command: process.argv.slice(2),
   }
   const binary = hashOf(join(packageRoot, 'build', 'Release', 'meanfield.node'))
   const commit = tell('git', ['rev-parse', 'HEAD'], folder)
   const lock = nearest(folder, 'package-lock.json')
-  const gpus = tell('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader'], folder)
+  const gpus = gpusOfDriver() ?? gpusOfTool(folder)
   if (binary) record.binary = binary
   if (commit) {
     record.commit = commit
@@ -58,9 +58,26 @@ export function captureEnvironment(folder = process.cwd()): EnvironmentRecord {
     if (changes) record.changes = createHash('sha256').update(changes).digest('hex')
   }
   if (lock) record.lock = hashOf(lock) as string
-  if (gpus) record.gpus = gpus.split('\n')
+  if (gpus) record.gpus = gpus
   return record
 }
+
+/** @internal the folder is a parameter for tests */
+export function gpusOfDriver(folder = '/proc/driver/nvidia'): string[] | undefined {
+  try {
+    const driver = /Kernel Module[^\n]*?(\d+(?:\.\d+)+)/.exec(readFileSync(join(folder, 'version'), 'utf8'))?.[1]
+    const names = readdirSync(join(folder, 'gpus'))
+      .sort()
+      .map((gpu) => /^Model:\s*(.+)$/m.exec(readFileSync(join(folder, 'gpus', gpu, 'information'), 'utf8'))?.[1])
+    if (!driver || names.length === 0 || names.includes(undefined)) return undefined
+    return names.map((name) => `${name}, ${driver}`)
+  } catch {
+    return undefined
+  }
+}
+
+const gpusOfTool = (folder: string) =>
+  tell('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader'], folder)?.split('\n')
 
 /** What a program prints, or undefined where it is missing or fails. */
 function tell(program: string, args: string[], cwd: string): string | undefined {

@@ -289,7 +289,7 @@ function factsOf(record: EnvironmentRecord): [string, string][] {
     ['processor', processor],
     ['memory', `${Math.round(memory / 2 ** 30)} GiB`],
     ['host', host],
-    ['GPU', gpus?.join('; ') ?? core.cuda],
+    ['GPU', gpus?.join('; ') ?? 'none'],
     ['commit', commit && `${commit.slice(0, 12)}${changes ? `, changed (${changes.slice(0, 12)})` : ''}`],
     ['lock file', lock?.slice(0, 12)],
     ['binary', binary?.slice(0, 12)],
