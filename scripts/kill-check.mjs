@@ -32,7 +32,7 @@ main(async () => {
   for (let i = 0; i < kills; i++) {
     const child = spawn(process.execPath, [cli, ...(i === 0 ? run(killed) : ['resume', killed])], { stdio: 'ignore' })
     const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
-    const wanted = Math.floor((trials * (i + Math.random())) / (kills + 0.5))
+    const wanted = Math.max(1, Math.floor((trials * (i + Math.random())) / (kills + 0.5)))
     const count = () =>
       StudyStore.isStudy(killed) ? StudyStore.open(killed).trials(({ state }) => state === 'complete').length : -1
     while (child.exitCode === null && count() < wanted) await pause(20)

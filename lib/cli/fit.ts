@@ -8,6 +8,7 @@ import { printOutcome, printRow, sayable } from './fit-outcome'
 import { addCatalogueFlags } from './flags'
 import { onInterrupt } from './interrupt'
 import { note, printJson, startProgress } from './output'
+import { viewedSteps, writeParticleView } from './particle-view'
 import { requireFilePlace } from './paths'
 
 interface FitFlags extends DataOptions {
@@ -16,6 +17,7 @@ interface FitFlags extends DataOptions {
   device: string
   precision: string
   out?: string
+  particleView?: string
   checkpoint?: string
   resume?: string
   json?: boolean
@@ -46,6 +48,10 @@ function meanFieldCommand(): Command {
     .option('--device <name>', 'auto, cpu, cuda, cuda:N, or cuda:N,N for several.', 'auto')
     .option('--precision <name>', 'Of the products on a CUDA device: float32, tf32 or bf16.', 'float32')
     .option('--out <file>', 'Save the fitted network here (safetensors).')
+    .option(
+      '--particle-view <file>',
+      'Write a page (HTML) that shows the particles at some steps, projected on two directions.',
+    )
     .option('--checkpoint <file>', 'Write checkpoints here; after Ctrl-C the run can go on from it.')
     .option('--resume <file>', 'Continue from this checkpoint: same data, options and seed.')
     .option('--json', 'Print one JSON document and nothing else.')
@@ -76,9 +82,10 @@ async function fitMeanField(
   const { MeanFieldNetwork } = await import('../models')
   const json = options.json === true
   const seed = Number(run.seed ?? 0)
-  const { scale, scaleTargets, device, precision, out, checkpoint, resume } = options
+  const { scale, scaleTargets, device, precision, out, particleView, checkpoint, resume } = options
   if (out !== undefined) await requireFilePlace(out, '--out')
   if (checkpoint !== undefined) await requireFilePlace(checkpoint, '--checkpoint')
+  if (particleView !== undefined) await requireFilePlace(particleView, '--particle-view')
   const { train, test, seconds: load } = await loadData(options, seed)
   const net = new MeanFieldNetwork({
     ...model,
@@ -96,6 +103,7 @@ async function fitMeanField(
       signal: interrupt.signal,
       ...(checkpoint !== undefined && { checkpoint }),
       ...(resume !== undefined && { resume }),
+      ...(particleView !== undefined && { snapshots: viewedSteps }),
     })
     const end = budget(run)
     for await (const point of fitting)
@@ -104,6 +112,7 @@ async function fitMeanField(
     progress.stop()
     const scores = { train: await net.score(train), ...(test && { test: await net.score(test) }) }
     if (out !== undefined) await net.save(out)
+    if (particleView !== undefined) await writeParticleView(particleView, net, fitted)
     const { trace: _, snapshots: __, seconds, ...rest } = fitted
     const document = { ...rest, seconds: { load, ...seconds }, scores, ...(out !== undefined && { file: out }) }
     if (json) printJson(document)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import type { PageObjective } from '../report'
 import type { StudyStore } from '../store'
+import { UsageError } from './exit'
 import { parseInteger } from './flags'
 import { onInterrupt } from './interrupt'
 import { note, print, printJson } from './output'
@@ -12,6 +13,7 @@ import { serveStudy } from './server'
 interface ReportFlags {
   out?: string
   figures?: string
+  png?: boolean
   table?: 'markdown' | 'latex'
   json?: boolean
 }
@@ -28,8 +30,8 @@ export function reportCommand(): Command {
     .argument('<folder>', 'folder of the study')
     .option('--out <file>', 'Where to write the page; default: report.html in the folder of the study.')
     .option('--figures <folder>', 'Also write each curve here as SVG, with its numbers as CSV.')
+    .option('--png', 'Write the curves as PNG too (npm install @resvg/resvg-js).')
     .option('--table <format>', 'Also print the results over the seeds: markdown or latex.', (text) => {
-      const { UsageError } = require('./exit') as typeof import('./exit')
       if (text !== 'markdown' && text !== 'latex')
         throw new UsageError(`--table is '${text}'; expected markdown or latex.`)
       return text
@@ -44,11 +46,16 @@ Example:
     .action(async (folder: string, flags: ReportFlags) => {
       const { formatComparison, compareMethods, formatTable, renderStudyPage, resultTable } = await import('../report')
       const { StudyStore } = await import('../store')
+      if (flags.png && flags.figures === undefined)
+        throw new UsageError('--png is given without --figures; name the folder of the figures with it.')
       const store = StudyStore.open(folder)
       const objective = objectiveOf(store)
       const page = flags.out ?? join(folder, 'report.html')
       writeFileSync(page, renderStudyPage(store, objective && { objective }))
-      const files = [page, ...(flags.figures === undefined ? [] : await writeFigures(store, flags.figures, objective))]
+      const files = [
+        page,
+        ...(flags.figures === undefined ? [] : await writeFigures(store, flags.figures, flags.png === true, objective)),
+      ]
       if (flags.json) return printJson({ study: store.study.name, files, table: resultTable(store.trials()) })
       if (flags.table) {
         const table = resultTable(store.trials())
@@ -67,11 +74,11 @@ Example:
 async function writeFigures(
   store: StudyStore,
   folder: string,
+  png: boolean,
   objective: PageObjective | undefined,
 ): Promise<string[]> {
-  const { abscissas, certificateFigure, chartFile, curveFigure, curveGroups, figureCsv, ordinates } = await import(
-    '../report'
-  )
+  const { abscissas, certificateFigure, chartFile, chartPng, curveFigure, curveGroups, figureCsv, ordinates } =
+    await import('../report')
   const { groups } = curveGroups(store.trials(), (trial) => store.trace(trial), objective)
   const figures = [
     ...(Object.keys(ordinates) as (keyof typeof ordinates)[]).flatMap((y) =>
@@ -81,9 +88,13 @@ async function writeFigures(
   ]
   mkdirSync(folder, { recursive: true })
   return figures.flatMap((figure) =>
-    Object.entries({ svg: chartFile(figure), csv: figureCsv(figure) }).map(([ending, text]) => {
+    Object.entries({
+      svg: chartFile(figure),
+      csv: figureCsv(figure),
+      ...(png && { png: chartPng(figure) }),
+    }).map(([ending, content]) => {
       const file = join(folder, `${figure.id}.${ending}`)
-      writeFileSync(file, text)
+      writeFileSync(file, content)
       return file
     }),
   )

@@ -31,3 +31,8 @@ export function formatSeconds(seconds: number): string {
   const whole = Math.round(seconds)
   return `${Math.floor(whole / 60)} min ${whole % 60} s`
 }
+
+/** The value of an option: whole numbers with all digits, others with six. */
+export function formatValue(value: string | number | boolean | undefined): string {
+  return typeof value === 'number' && !Number.isInteger(value) ? formatNumber(value, 6) : String(value ?? '')
+}

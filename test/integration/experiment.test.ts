@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Random } from '../../lib/data/random'
-import type { TrialRecord } from '../../lib/store'
+import { StudyStore, type TrialRecord } from '../../lib/store'
 
 // The command as users have it; npm test builds it first.
 const command = join(__dirname, '..', '..', 'dist', 'cli', 'main.js')
@@ -69,13 +69,16 @@ test.each(['inline', 'process'])(
     for (let kill = 0; kill < 3; kill++) {
       const args = existsSync(join(out, 'study.json')) ? ['resume', out] : ['run', file, ...more, '--out', out]
       const child = spawn(process.execPath, [command, ...args], { stdio: 'ignore', detached: true })
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      // From before the first trial to the middle of the last ones.
-      while (!existsSync(join(out, 'study.json')) && child.exitCode === null)
-        await new Promise((resolve) => setTimeout(resolve, 5))
-      await new Promise((resolve) => setTimeout(resolve, random.below(500)))
+      const ended = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)))
+      const wanted = 4 * kill + random.below(3)
+      const complete = () =>
+        StudyStore.isStudy(out) ? StudyStore.open(out).trials(({ state }) => state === 'complete').length : -1
+      while (complete() < wanted && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5))
+      await new Promise((resolve) => setTimeout(resolve, random.below(30)))
       if (child.exitCode === null) process.kill(child.pid as number, 'SIGKILL')
-      await ended
+      // It was at work, and left something to do.
+      expect(await ended).toBe('SIGKILL')
+      expect(complete()).toBeLessThan(12)
     }
     const { status, json } = meanfield('resume', out, '--json')
     expect({ status, states: json.states }).toEqual({ status: 0, states: { complete: 12 } })
@@ -184,6 +187,23 @@ test('a study is exported, and Parquet read back by another reader has every num
   const mlflow = meanfield('export', plain, '--format', 'mlflow', '--out', join(folder, 'mlruns'), '--json')
   expect(mlflow.json.files).toHaveLength(12)
   expect(meanfield('export', plain, '--format', 'excel').stderr).toContain('csv, parquet, tensorboard, mlflow, onnx')
+})
+
+test('figures are drawn as PNG too, and without resvg the error says how to get it', () => {
+  const figures = join(folder, 'figures')
+  const { files } = meanfield('report', plain, '--figures', figures, '--png', '--json').json
+  const images = (files as string[]).filter((name) => name.endsWith('.png'))
+  expect(images).toContain(join(figures, 'objective-passes.png'))
+  for (const image of images) expect(readFileSync(image).toString('latin1', 1, 4)).toBe('PNG')
+  const preload = join(__dirname, 'fixtures', 'without.cjs')
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--require', preload, command, 'report', plain, '--figures', figures, '--png'],
+    { encoding: 'utf8', env: { ...process.env, WITHOUT: '@resvg/resvg-js' } },
+  )
+  expect(status).toBe(2)
+  expect(stderr).toContain('drawing PNG needs the package @resvg/resvg-js, which is not installed; run: npm install')
+  expect(meanfield('report', plain, '--png').stderr).toMatch(/--png is given without --figures/)
 })
 
 test('linear models are fitted by trials too, in child processes as others are', () => {

@@ -1,5 +1,5 @@
 /** Results as a table in plain text, Markdown or LaTeX. */
-import { formatNumber } from '../text'
+import { formatNumber, formatValue } from '../text'
 import type { Comparison, ResultTable } from './results'
 
 export type TableFormat = 'text' | 'markdown' | 'latex'
@@ -8,7 +8,7 @@ export type TableFormat = 'text' | 'markdown' | 'latex'
 export function formatTable(table: ResultTable, format: TableFormat, mostRows = Number.POSITIVE_INFINITY): string {
   const header = [...table.parameters, 'seeds', ...table.columns]
   const body = table.rows.slice(0, mostRows).map(({ options, seeds, cells }) => [
-    ...table.parameters.map((name) => String(options[name] ?? '')),
+    ...table.parameters.map((name) => formatValue(options[name])),
     String(seeds),
     ...table.columns.map((name) => {
       const { mean = Number.NaN, interval: [low, high] = [NaN, NaN] } = cells[name] ?? {}

@@ -4,6 +4,7 @@ import { paletteSize } from '../chart'
 import type { Figure, Series } from '../figure'
 import { groupByPoint, varyingOptions } from '../statistics'
 import { quantile, summarize } from '../statistics/summary'
+import { formatValue } from '../text'
 
 export interface CurveGroup {
   name: string
@@ -60,7 +61,7 @@ export function curveGroups(
 export function label({ options, number }: TrialRecord, names: readonly string[]): string {
   const words = names
     .filter((name) => name in options)
-    .map((name) => (typeof options[name] === 'string' ? options[name] : `${name} ${options[name]}`))
+    .map((name) => (typeof options[name] === 'string' ? options[name] : `${name} ${formatValue(options[name])}`))
   return words.length > 0 ? words.join(', ') : `trial ${number}`
 }
 

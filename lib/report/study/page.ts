@@ -5,7 +5,7 @@ import { chartStyle } from '../chart'
 import { definitions, renderFigure } from '../page'
 import { pageStyle } from '../page-style'
 import { compareMethods, formatTable, metricNames, type ResultTable, resultTable, varyingOptions } from '../statistics'
-import { escapeMarkup, formatNumber } from '../text'
+import { escapeMarkup, formatNumber, formatValue } from '../text'
 import {
   type Abscissa,
   abscissas,
@@ -44,7 +44,7 @@ th button{font:inherit;color:inherit;background:none;border:0;padding:.25rem 0;c
 [aria-sort=ascending] button::after{content:" ▲"}[aria-sort=descending] button::after{content:" ▼"}
 #trials .scroll,.summary .scroll{max-height:34rem;overflow:auto}#trials thead th,.summary thead th{position:sticky;top:0;background:var(--back)}
 .progress{height:.6rem;background:var(--raised);border:1px solid var(--edge);border-radius:4px;overflow:hidden}.progress span{display:block;height:100%;background:var(--good)}
-.bar{display:grid;grid-template-columns:minmax(6rem,12rem) 1fr 4rem;gap:.75rem;align-items:center;margin:.3rem 0}.bar i{display:block;height:.9rem;background:var(--link);min-width:1px}
+.bar{display:grid;grid-template-columns:minmax(5rem,30%) 1fr 3.5rem;gap:.75rem;align-items:center;margin:.3rem 0}.bar i{display:block;height:.9rem;background:var(--link);min-width:1px}
 .summary td,#trials td{white-space:nowrap}.failed,.stale{color:var(--bad)}[hidden]{display:none!important}.state-complete{color:var(--good)}
 `
 
@@ -153,7 +153,7 @@ function ranks({ methods, ranks }: { methods: string[]; ranks: number[] }): stri
 
 function summaryTable(table: ResultTable): string {
   const rows = table.rows.map(({ options, seeds, cells }) => [
-    ...table.parameters.map((name) => String(options[name] ?? '')),
+    ...table.parameters.map((name) => formatValue(options[name])),
     String(seeds),
     ...table.columns.map((name) => {
       const { mean = NaN, interval: [low, high] = [NaN, NaN] } = cells[name] ?? {}
