@@ -1,4 +1,5 @@
 // One solver of ours on one workload; prints a JSON line for every run.
+// BENCH_SECONDS ends a run, REPEATS are those of which the median counts.
 //   node bench/finite-sum/ours.mjs FOLDER WORKLOAD PROBLEM TOLERANCE THREADS [ALGORITHM] [DTYPE] [OPTIONS AS JSON]
 // PROBLEM is l2:FACTOR (λ2 = FACTOR/n) or l1:FACTOR (λ1 = FACTOR·λ_max). Seconds are those of the processor, of the whole call. With OPTIMUM in the environment, a run ends at a relative suboptimality of TOLERANCE instead of a gap.
 import { createRequire } from 'node:module'
@@ -47,7 +48,7 @@ const penalty = kind === 'l2' ? { l2: Number(factor) / n } : { l1: Number(factor
 for (const each of tolerance.split(',')) {
   const seconds = []
   let fit
-  for (let repeat = 0; repeat < 3; repeat++) {
+  for (let repeat = 0; repeat < Number(process.env.REPEATS ?? 3); repeat++) {
     const model = new LinearModel({
       loss,
       intercept: false,
@@ -59,7 +60,7 @@ for (const each of tolerance.split(',')) {
       tolerance: process.env.OPTIMUM ? 0 : Number(each),
       ...(process.env.OPTIMUM && { targetObjective: Number(process.env.OPTIMUM) * (1 + Number(each)) }),
       threads: Number(threads),
-      seconds: 60,
+      seconds: Number(process.env.BENCH_SECONDS ?? 60),
     })
     const c = process.cpuUsage(c0)
     seconds.push((c.user + c.system) / 1e6)
@@ -75,7 +76,7 @@ for (const each of tolerance.split(',')) {
       threads: Number(threads),
       dtype,
       algorithm: fit.algorithm.name,
-      seconds: seconds[1],
+      seconds: seconds[seconds.length >> 1],
       objective,
       gap: certificate.gap,
       penalty: Object.values(penalty)[0],

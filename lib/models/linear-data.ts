@@ -67,7 +67,11 @@ const identities = (count: number) => Array.from({ length: count }, () => ({ cen
 export function classLabels(targets: Float64Array, asked: Loss | 'auto'): string[] | undefined {
   if (numberLosses.includes(asked)) return undefined
   const distinct = new Set<number>()
-  for (const target of targets) {
+  for (const [row, target] of targets.entries()) {
+    if (!Number.isFinite(target) && asked !== 'auto')
+      throw new InvalidDataError(`target of row ${row} is ${target}; expected a finite number. Drop the row first.`, {
+        row,
+      })
     distinct.add(target)
     if (distinct.size > 4096 || (asked === 'auto' && (distinct.size > 100 || !Number.isInteger(target)))) {
       if (asked === 'auto') return undefined

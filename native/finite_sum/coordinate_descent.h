@@ -1,16 +1,18 @@
 // Coordinate descent on working sets: J. Friedman, T. Hastie, R. Tibshirani, J. Stat. Softw. 2010; G.-X. Yuan, C.-H. Ho, C.-J. Lin,
 // "An improved GLMNET", JMLR 2012 (proximal Newton); M. Massias, A. Gramfort, J. Salmon, "Celer", ICML 2018 (working sets);
-// E. Ndiaye, O. Fercoq, A. Gramfort, J. Salmon, JMLR 2017 (gap-safe screening); Q. Bertrand, M. Massias, AISTATS 2021 (Anderson).
+// E. Ndiaye, O. Fercoq, A. Gramfort, J. Salmon, JMLR 2017 (gap-safe screening); H. Lee et al., NIPS 2006 (signs).
 //
 // A step: a full pass (gradient, certificate), a working set W of the support and the coordinates that violate optimality most, and the
 // problem restricted to W solved by proximal Newton: at curvatures h_i the quadratic model
 //
 //     (1/n) Σ_i (g_i u_i + h_i u_i²/2) + R(w + δ),   u = X_W δ,      δ_j ← prox along its own curvature a_j = (1/n) Σ_i h_i x_ij² + λ2,
 //
-// by cyclic sweeps with extrapolation every five, then a line search. Dense columns: the model is held as the Gram matrix of W (kept from
-// step to step for the squared loss); sparse columns: the sweeps run over copies of the columns of W, with t = g + h u kept up to date.
+// then a line search. Dense columns (restricted_dense.cpp): the model is the Gram matrix of W, kept from step to step for the squared loss.
+// Sparse columns (restricted_sparse.cpp): sweeps over copies of the columns, helped by the Gram matrix of the support. On a Gram matrix,
+// sweeps find the signs and a Cholesky factor does the rest (gram_solver.h).
 #pragma once
 #include "native/finite_sum/method.h"
+#include "native/finite_sum/restricted.h"
 
 namespace meanfield {
 
@@ -20,26 +22,17 @@ struct CoordinateDescent {
   static constexpr const char* kSource =
       "Yuan, Ho, Lin, JMLR 2012; Massias, Gramfort, Salmon, ICML 2018; Ndiaye et al., JMLR 2017";
   struct Options {
-    int64_t workingSet = 100;
+    Auto<int64_t> workingSet;
     bool screening = false;
     static const OptionTable<Options>& table() {
       static const OptionTable<Options> table =
           OptionTable<Options>()
-              .integer("workingSet", "", &Options::workingSet, at_least(1), "Size of the first working set.")
+              .integer("workingSet", "", &Options::workingSet, at_least(1),
+                       "Columns that join the first working set; auto: 3000 for sparse data, 100 for dense.")
               .boolean("screening", &Options::screening,
                        "Gap-safe rule: coordinates that are zero in every solution are dropped for good (L1 alone).");
       return table;
     }
-  };
-  /// Columns of the working set of one class, in the order in which they joined.
-  struct Columns {
-    std::vector<int32_t> index;  // column of the data, d for the intercept
-    std::vector<int64_t> start;  // sparse: of each column in rows and values
-    std::vector<int32_t> rows;
-    std::vector<double> values;
-    Vector gram;  // dense: upper triangle, ld × ld
-    int64_t ld = 0;
-    int64_t done = 0;  // columns that `gram` or `values` hold
   };
   struct State {
     int64_t steps = 0;
@@ -64,7 +57,15 @@ struct CoordinateDescent {
       v(dead);
       for (Columns& each : columns) {
         v(each.index);
-        if constexpr (!std::is_same_v<V, Writer>) each = Columns{each.index, {}, {}, {}, {}, 0, 0};  // gathered again
+        v(each.gramPlaces);
+        v(each.gramRoots);
+        if constexpr (!std::is_same_v<V, Writer>) {  // gathered and formed again
+          Columns kept;
+          kept.index.swap(each.index);
+          kept.gramPlaces.swap(each.gramPlaces);
+          kept.gramRoots.swap(each.gramRoots);
+          each = std::move(kept);
+        }
       }
     }
   };

@@ -3,7 +3,7 @@
 //  * sdca: S. Shalev-Shwartz, T. Zhang, "Accelerated proximal stochastic dual coordinate ascent", ICML 2014: g_i solves the
 //    dual along coordinate i, which is t + s ℓ'(t) = z_i + s g_i with s = c_i‖x_i‖²/(μ n), g_i = ℓ'(t);
 //  * dual-coordinate-descent: C.-J. Hsieh et al., ICML 2008 and H.-F. Yu, F.-L. Huang, C.-J. Lin, Mach. Learn. 2011: the
-//    same step, rows in a new random order each pass;
+//    same step, rows in a new random order each pass (blocks of 16 neighbours from 4096 rows on);
 //  * miso: J. Mairal, SIAM J. Optim. 2015, in the form of Cyanure: g_i ← (1 − δ) g_i + δ ℓ'(z_i), δ = min(1, n μ/(2 L)).
 //
 // A minibatch takes its steps from the same w, with s (or 1/δ) multiplied by β = 1 + (b − 1) σ, σ = min(1, L_F/L̄ · n/(n−1)) so that
@@ -53,6 +53,33 @@ inline std::string dual_refusal(const FiniteSum& f) {
 inline void dual_refresh(DualState& s, FiniteSum& f) {
   f.transposed(s.g.data(), s.v.data());
   for (double& value : s.v) value = -value;
+}
+
+/// D at the dual numbers themselves: close to the optimum the better bound, as that of the derivatives at w lags behind. −∞ for an inner
+/// problem, whose dual is another.
+inline double dual_value(const DualState& s, const FiniteSum& f) {
+  if (f.kappa > 0) return -std::numeric_limits<double>::infinity();
+  std::vector<double> parts(static_cast<size_t>(f.chunks()));
+  f.over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
+    Vector own(static_cast<size_t>(f.k));
+    for (int64_t i = first; i < last; ++i) {
+      const double c = f.weight(i);
+      if (c == 0) continue;
+      for (int j = 0; j < f.k; ++j) own[j] = s.g[i * f.k + j] / c;
+      if (f.coupled()) {
+        parts[chunk] += c * f.loss.conjugate(own.data(), &f.y.values[i], f.k);
+      } else {
+        for (int j = 0; j < f.k; ++j) {
+          const double label = f.target(i, j);
+          parts[chunk] += c * f.loss.conjugate(&own[j], &label, 1);
+        }
+      }
+    }
+  });
+  double sum = 0, penalty = 0;
+  for (double part : parts) sum += part;
+  for (double v : s.v) penalty += f.regularizer.conjugate(v);
+  return -sum / static_cast<double>(f.n) - penalty;
 }
 
 inline DualState dual_init(FiniteSum& f, const Auto<int64_t>& minibatch, const Vector& start, LinearChoices& chosen) {
@@ -197,7 +224,23 @@ struct Sdca {
   }
   static const Vector& weights(const State& s) { return s.w; }
   static const Pass* pass(const State&) { return nullptr; }
+  static double dual(const State& s, const FiniteSum& f) { return dual_value(s, f); }
 };
+
+/// 0 … n − 1 in random order: blocks of neighbours in random order, each in random order. Neighbours share pages of memory; rows each on
+/// pages of their own take three times as long to read.
+inline void shuffle_blocks(std::vector<int32_t>& order, int64_t n, WordStream& words) {
+  const int64_t size = n >= 4096 ? 16 : 1, blocks = (n + size - 1) / size;
+  std::vector<int32_t> first(static_cast<size_t>(blocks));
+  std::iota(first.begin(), first.end(), 0);
+  for (int64_t i = blocks - 1; i > 0; --i) std::swap(first[i], first[words.below(i + 1)]);
+  int64_t at = 0;
+  for (int32_t block : first) {
+    const int64_t begin = at;
+    for (int64_t i = block * size; i < std::min(n, (block + 1) * size); ++i) order[at++] = static_cast<int32_t>(i);
+    for (int64_t i = at - 1; i > begin; --i) std::swap(order[i], order[begin + words.below(i - begin + 1)]);
+  }
+}
 
 struct DualCoordinateDescent {
   static constexpr const char* kName = "dual-coordinate-descent";
@@ -213,8 +256,7 @@ struct DualCoordinateDescent {
   }
   static void step(State& s, FiniteSum& f) {
     WordStream words(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws++));
-    std::iota(s.order.begin(), s.order.end(), 0);
-    for (int64_t i = f.n - 1; i > 0; --i) std::swap(s.order[i], s.order[words.below(i + 1)]);
+    shuffle_blocks(s.order, f.n, words);
     dual_epoch<DualRule::Exact>(s, f, [&](int64_t t) {
       if (t + 4 < f.n) f.x.prefetch(s.order[t + 4]);
       return int64_t{s.order[t]};
@@ -222,6 +264,7 @@ struct DualCoordinateDescent {
   }
   static const Vector& weights(const State& s) { return s.w; }
   static const Pass* pass(const State&) { return nullptr; }
+  static double dual(const State& s, const FiniteSum& f) { return dual_value(s, f); }
 };
 
 struct Miso {
@@ -244,6 +287,7 @@ struct Miso {
   }
   static const Vector& weights(const State& s) { return s.w; }
   static const Pass* pass(const State&) { return nullptr; }
+  static double dual(const State& s, const FiniteSum& f) { return dual_value(s, f); }
 };
 
 }  // namespace meanfield

@@ -81,6 +81,7 @@ Measurement LinearMethod::measure() {
   if (!pass) {
     const CancelToken* cancel = std::exchange(f_.cancel, nullptr);  // a measurement is finished, whatever comes
     f_.pass(w.data(), own_);
+    bestDual_ = std::max(bestDual_, solver_->dual());
     f_.cancel = cancel;
     pass = &own_;
   }

@@ -1,7 +1,9 @@
 // What a method of the finite-sum family is to the driver, to the wrappers (Catalyst, QNing, APPA) and to the tests.
 #pragma once
+#include <limits>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,9 +24,16 @@ class Solver {
   virtual const Vector& weights() const = 0;
   /// The pass at weights(), null when the method has none at hand.
   virtual const Pass* pass() const = 0;
+  /// A dual value that the method knows, −∞ when it knows none.
+  virtual double dual() const { return -std::numeric_limits<double>::infinity(); }
   virtual void save(Writer& writer) const = 0;
   virtual void load(Reader& reader) = 0;
 };
+
+template <class A, class = void>
+struct HasDual : std::false_type {};
+template <class A>
+struct HasDual<A, std::void_t<decltype(&A::dual)>> : std::true_type {};
 
 template <class A>
 class SolverOf : public Solver {
@@ -38,6 +47,10 @@ class SolverOf : public Solver {
   int64_t steps() const override { return state_.steps; }
   const Vector& weights() const override { return A::weights(state_); }
   const Pass* pass() const override { return A::pass(state_); }
+  double dual() const override {
+    if constexpr (HasDual<A>::value) return A::dual(state_, f_);
+    return Solver::dual();
+  }
   void save(Writer& writer) const override {
     const_cast<typename A::State&>(state_).visit(writer);  // one visit serves both directions; the writer only reads
     writer(f_.examples);

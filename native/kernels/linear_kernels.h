@@ -41,7 +41,7 @@ struct LinearKernels {
 };
 
 /// Columns are padded to a whole number of tiles.
-constexpr int64_t kGramTile = 16, kGramRows = 64;
+constexpr int64_t kGramTile = 16, kGramRows = 128;
 inline int64_t gram_padded(int64_t cols) { return (cols + kGramTile - 1) / kGramTile * kGramTile; }
 inline int64_t gram_scratch(int64_t cols) { return 2 * kGramRows * gram_padded(cols); }
 

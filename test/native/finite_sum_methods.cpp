@@ -88,7 +88,9 @@ TEST_CASE(
     for (const LinearAlgorithm& algorithm : linear_algorithms()) {
       CAPTURE(algorithm.name);
       LinearFitRequest request = request_of(data, data.sparse(), c.loss, 1, c.intercept, c.l1, c.l2, algorithm.name);
-      request.run = {{"steps", 2.0}, {"tolerance", 0.0}, {"threads", 1.0}};
+      // Coordinate descent has a model of its own for each: there the solutions are compared.
+      const bool solved = algorithm.name == "coordinate-descent";
+      request.run = {{"steps", solved ? 40.0 : 2.0}, {"tolerance", 0.0}, {"threads", 1.0}};
       LinearFitRequest dense = request;
       dense.data = data.view();
       LinearFitRequest narrow = request;
@@ -102,7 +104,7 @@ TEST_CASE(
           largest = std::max(largest, std::fabs(a.weights[j]));
         }
         // Sums in another order, through two stages.
-        CHECK(worst <= 1e-9 * (largest + 1e-300));
+        CHECK(worst <= (solved ? 1e-6 : 1e-9) * (largest + 1e-300));
         CHECK(a.weights == e.weights);
         request.run[2].second = 3.0;
         const LinearFitResult t = fit(request);

@@ -158,20 +158,23 @@ void rows_axpy(const T* x, int64_t rows, int64_t cols, int64_t stride, const dou
   for (; i < rows; ++i) axpy(a[i], x + i * stride, g, cols);
 }
 
-/// One tile of H: kTileRow rows × 16 columns, over `rows` rows of the packed block.
+/// One tile of H: kTileRow rows × kGramTile columns, over `rows` rows of two packed panels.
+#if defined(__AVX512F__)
+constexpr int kTileRow = 8;
+#else
 constexpr int kTileRow = 4;
-MEANFIELD_INLINE void gram_tile(const double* scaled, const double* plain, int64_t rows, int64_t ld, double* H,
-                                int64_t ldh) {
-  constexpr int kV = static_cast<int>(kGramTile) / kD, kStep = kV > 4 ? 4 : kV;
+#endif
+MEANFIELD_INLINE void gram_tile(const double* scaled, const double* plain, int64_t rows, double* H, int64_t ldh) {
+  constexpr int kV = static_cast<int>(kGramTile) / kD, kStep = kV > 2 ? 2 : kV;
   for (int v0 = 0; v0 < kV; v0 += kStep) {
     D s[kTileRow][kStep];
     for (int r = 0; r < kTileRow; ++r)
       for (int v = 0; v < kStep; ++v) s[r][v] = load(H + r * ldh + (v0 + v) * kD);
     for (int64_t i = 0; i < rows; ++i) {
       D x[kStep];
-      for (int v = 0; v < kStep; ++v) x[v] = load(plain + i * ld + (v0 + v) * kD);
+      for (int v = 0; v < kStep; ++v) x[v] = load(plain + i * kGramTile + (v0 + v) * kD);
       for (int r = 0; r < kTileRow; ++r) {
-        const D a = splat(scaled[i * ld + r]);
+        const D a = splat(scaled[i * kGramTile + r]);
         for (int v = 0; v < kStep; ++v) s[r][v] = fma(a, x[v], s[r][v]);
       }
     }
@@ -183,6 +186,8 @@ MEANFIELD_INLINE void gram_tile(const double* scaled, const double* plain, int64
 template <class T>
 void gram(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* h, double* H, int64_t ldh,
           int64_t from_column, double* scratch) {
+  // Packed as panels of kGramTile columns, each kGramRows × kGramTile: a tile then reads two contiguous pieces of memory.
+  constexpr int64_t kPanel = kGramRows * kGramTile;
   const int64_t ld = gram_padded(cols);
   double *scaled = scratch, *plain = scratch + kGramRows * ld;
   for (int64_t i0 = 0; i0 < rows; i0 += kGramRows) {
@@ -190,15 +195,20 @@ void gram(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* 
     for (int64_t i = 0; i < count; ++i) {
       const T* from = x + (i0 + i) * stride;
       const double weight = h ? h[i0 + i] : 1;
-      for (int64_t j = 0; j < cols; ++j) {
-        plain[i * ld + j] = static_cast<double>(from[j]);
-        scaled[i * ld + j] = weight * static_cast<double>(from[j]);
+      for (int64_t j = 0; j < ld; j += kGramTile) {
+        double *p = plain + j * kGramRows + i * kGramTile, *q = scaled + j * kGramRows + i * kGramTile;
+        const int64_t width = cols - j < kGramTile ? cols - j : kGramTile;
+        for (int64_t e = 0; e < width; ++e) {
+          p[e] = static_cast<double>(from[j + e]);
+          q[e] = weight * p[e];
+        }
+        for (int64_t e = width; e < kGramTile; ++e) p[e] = q[e] = 0;
       }
-      for (int64_t j = cols; j < ld; ++j) plain[i * ld + j] = scaled[i * ld + j] = 0;
     }
     for (int64_t j = from_column; j < ld; j += kGramTile)
       for (int64_t r = 0; r < j + kGramTile; r += kTileRow)
-        gram_tile(scaled + r, plain + j, count, ld, H + r * ldh + j, ldh);
+        gram_tile(scaled + r / kGramTile * kPanel + r % kGramTile, plain + j / kGramTile * kPanel, count,
+                  H + r * ldh + j, ldh);
   }
 }
 

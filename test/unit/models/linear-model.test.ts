@@ -147,4 +147,53 @@ describe('LinearModel', () => {
     await refused({}, { path: 5 }, 'l1 is 0')
     await refused({}, { sampleWeights: new Float64Array(3) }, 'sample weights hold 3 numbers')
   })
+
+  test('bad data are refused with a code and a remedy, zeros are data', async () => {
+    const sparse = (change: object = {}): LinearRows => ({
+      values: Float64Array.of(1, 2, 3, 4),
+      columnIndices: Int32Array.of(0, 2, 1, 2),
+      rowStarts: Int32Array.of(0, 2, 3, 3, 4),
+      rows: 4,
+      columns: 4,
+      targets: Float64Array.of(1, -1, 1, -1),
+      ...change,
+    })
+    const data = 'MEANFIELD_INVALID_DATA'
+    const option = 'MEANFIELD_INVALID_OPTION'
+    const table: [LinearRows, object, string, RegExp][] = [
+      [sparse({ targets: Float64Array.of(1, 1, 1, 1) }), {}, data, /one class only; expected at least two/],
+      [sparse(), { loss: 'poisson' }, data, /target of row 1 is -1.*expected/],
+      [sparse({ targets: Float64Array.of(1, NaN, 1, -1) }), {}, data, /target of row 1 .*expected/],
+      [sparse({ values: Float64Array.of(1, NaN, 3, 4) }), {}, data, /row 0, column 2 is not finite; .* Drop or impute/],
+      [sparse({ columnIndices: Int32Array.of(2, 0, 1, 2) }), {}, data, /column 0 after 2; .* Sort each row/],
+      [sparse({ columnIndices: Int32Array.of(2, 2, 1, 2) }), {}, data, /column 2 after 2; .* add up what is repeated/],
+      [sparse({ columnIndices: Int32Array.of(0, 4, 1, 2) }), {}, data, /column 4; expected 0 to 3/],
+      [sparse(), { l1: -1 }, option, /'l1' is -1; expected/],
+      [sparse(), { l2: -1 }, option, /'l2' is -1; expected/],
+      [sparse(), { algorithm: { name: 'svrg', minibatch: 5 } }, option, /minibatch is 5 .* 4 rows; use at most that/],
+    ]
+    for (const [rows, options, code, words] of table)
+      await expect(new LinearModel({ loss: 'logistic', ...options }).fit(rows)).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(words),
+      })
+    // Row 2 and column 3 hold nothing.
+    for (const options of [{}, { l1: 0.01 }]) {
+      const model = new LinearModel({ loss: 'logistic', l2: 0.1, ...options })
+      const fit = await model.fit(sparse(), { tolerance: 1e-9 })
+      expect(fit.stop).toBe('gap')
+      expect(model.weights[3]).toBe(0)
+    }
+  })
+
+  test('a gap that rounding holds up ends the run and says so, with float32 data too', async () => {
+    const { features, targets, rows, columns } = await real('breast-cancer.csv', 'label')
+    const sizes = { rows, columns, targets: Float64Array.from(targets, (y) => (y > 0 ? 1 : -1)) }
+    for (const values of [Float64Array.from(features, (x) => x / 100), Float32Array.from(features, (x) => x / 100)]) {
+      const fit = await new LinearModel({ loss: 'logistic', l2: 0.01 }).fit({ ...sizes, values }, { tolerance: 1e-30 })
+      expect(['precision', 'gap']).toContain(fit.stop)
+      // float32 data are read as they are and computed with in float64: their gap falls as far.
+      expect(fit.certificate.gap).toBeLessThanOrEqual(1e-12 * fit.objective)
+    }
+  })
 })

@@ -1,0 +1,60 @@
+// The problem of coordinate descent restricted to a working set of columns of one class, solved by proximal Newton.
+#pragma once
+#include <vector>
+
+#include "native/finite_sum/quadratic_sweeps.h"
+#include "native/kernels/cpu/memory.h"
+
+namespace meanfield {
+
+/// Columns of the data that have been in a working set of one class, in the order in which they joined.
+struct Columns {
+  std::vector<int32_t> index;  // column of the data, d for the intercept
+  int64_t done = 0;            // of these, those that are in `sparse`, or in the `gram` of dense columns
+
+  struct Sparse {
+    const int32_t* rows;
+    const double* values;
+    int64_t count;
+  };
+  std::vector<Sparse> sparse;
+  std::vector<cpu::Buffer<int32_t>> rows;  // where they are kept: a piece for each time that columns joined
+  std::vector<cpu::Buffer<double>> values;
+
+  cpu::Buffer<double> gram;  // both triangles, ld × ld: of all columns (dense), or of those in gramPlaces (sparse)
+  int64_t ld = 0;
+  std::vector<int32_t> gramPlaces;  // sparse: places in `index`
+  Vector gramRoots;                 // sparse: the √h that gram was formed with
+};
+
+/// What is solved: class c over `members`, places in columns.index (dense: over all columns), from the pass `at` at w, until the violation of optimality within
+/// the working set is at most `enough`. `w` is k × p; the class's part of it is written.
+struct Restricted {
+  FiniteSum& f;
+  Columns& columns;
+  const std::vector<int32_t>& members;
+  const Pass& at;
+  int c;
+  double enough;
+};
+void solve_sparse(const Restricted& problem, Vector& w);
+void solve_dense(const Restricted& problem, Vector& w);
+
+/// The loss of one class on the line z + t u of margins, and its derivatives where it stands.
+class MarginLine {
+ public:
+  Vector z, u;  // n; u is the caller's to fill
+  Vector g, h;  // c_i ℓ' and c_i ℓ'' at z
+  double loss;  // mean loss at z
+
+  MarginLine(const FiniteSum& f, const Pass& at, int c);
+  /// Moves z to z + t u, t the largest of 1, 1/2, 1/4, … for which P along w + t δ goes down enough; 0 when none does.
+  double search(const Sweeps& sweeps, const Vector& delta);
+
+ private:
+  double evaluate(double t);
+  const FiniteSum& f_;
+  Vector labels_, at_;
+};
+
+}  // namespace meanfield

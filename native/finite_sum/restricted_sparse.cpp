@@ -1,0 +1,352 @@
+// Sparse columns. With x̃ = √h x the quadratic model is ⟨linear, δ⟩ + ‖u‖²/(2n) + R(w + δ), u = X̃_W δ: a coordinate costs a dot product and an
+// update of u along one column. The columns x̃ are held in float32, half the memory to read: they shape the model alone, while gradients,
+// margins and the line search come from the data, so that what a round leaves is rounding relative to its own step.
+//
+// Sweeps that do not settle are helped by the Gram matrix of the support. It is kept over rounds and steps, although h moves on: what it
+// proposes, sweeps of the model as it is now correct; it is formed anew when they have too much to correct.
+#include <algorithm>
+#include <cmath>
+
+#include "native/finite_sum/gram_solver.h"
+#include "native/finite_sum/restricted.h"
+
+namespace meanfield {
+
+namespace {
+
+/// f(stored column numbers, how many, their values as double through value(e)) of row i.
+template <class F>
+void with_row(const FiniteSum& f, int64_t i, F&& use) {
+  const int32_t* columns = f.x.columns(i);
+  const int64_t many = f.x.count(i);
+  if (f.x.single) {
+    const float* v = f.x.values32(i);
+    use(columns, many, [v](int64_t e) { return static_cast<double>(v[e]); });
+  } else {
+    const double* v = f.x.values64(i);
+    use(columns, many, [v](int64_t e) { return v[e]; });
+  }
+}
+
+/// Appends the columns of the data that are in columns.index from columns.done on: the rows are read twice, to count and to copy. Place 0
+/// takes what belongs to no column, so that the loops are without a branch.
+void gather(const FiniteSum& f, Columns& columns) {
+  const int64_t first = columns.done, count = static_cast<int64_t>(columns.index.size()) - first;
+  if (count == 0) return;
+  std::vector<int32_t> slot(static_cast<size_t>(f.d) + 1, 0);
+  for (int64_t a = 0; a < count; ++a) slot[columns.index[first + a]] = static_cast<int32_t>(a + 1);
+  const int32_t intercept = f.intercept ? slot[f.d] : 0;
+  std::vector<std::vector<int64_t>> place(static_cast<size_t>(f.chunks()));  // by chunk and slot: count, then place
+  f.over_chunks([&](int64_t chunk, int64_t from, int64_t to) {
+    std::vector<int64_t>& many = place[chunk];
+    many.assign(static_cast<size_t>(count) + 1, 0);
+    for (int64_t i = from; i < to; ++i) {
+      const int32_t* c = f.x.columns(i);
+      for (int64_t e = 0, end = f.x.count(i); e < end; ++e) ++many[slot[c[e]]];
+    }
+    many[intercept] += to - from;
+  });
+  int64_t end = 0;
+  std::vector<int64_t> start;
+  for (int64_t a = 1; a <= count; ++a) {
+    start.push_back(end);
+    for (std::vector<int64_t>& many : place) {
+      const int64_t own = many[a];
+      many[a] = end;
+      end += own;
+    }
+  }
+  start.push_back(end);
+  // One number more for each chunk, for slot 0.
+  int32_t* rows = columns.rows.emplace_back(end + f.chunks()).data();
+  double* values = columns.values.emplace_back(end + f.chunks()).data();
+  for (int64_t a = 0; a < count; ++a)
+    columns.sparse.push_back({rows + start[a], values + start[a], start[a + 1] - start[a]});
+  f.over_chunks([&](int64_t chunk, int64_t from, int64_t to) {
+    std::vector<int64_t>& next = place[chunk];
+    next[0] = end + chunk;
+    for (int64_t i = from; i < to; ++i) {
+      const auto put = [&](int32_t at, double value) {
+        const int64_t here = next[at];
+        next[at] = here + (at != 0);
+        rows[here] = static_cast<int32_t>(i);
+        values[here] = value;
+      };
+      with_row(f, i, [&](const int32_t* c, int64_t many, auto&& value) {
+        for (int64_t e = 0; e < many; ++e) put(slot[c[e]], value(e));
+      });
+      put(intercept, 1.0);
+    }
+  });
+  columns.done = first + count;
+}
+
+/// Q = X̃ᵀX̃/n of columns.gramPlaces at √h = columns.gramRoots: every row adds the products of its own numbers.
+void form_gram(const FiniteSum& f, Columns& columns) {
+  const int64_t m = static_cast<int64_t>(columns.gramPlaces.size()), ld = gram_padded(m);
+  columns.ld = ld;
+  columns.gram.resize(ld * ld);
+  columns.gram.clear(ld * ld);
+  // In the order of the data's columns, so that places increase along a row.
+  std::sort(columns.gramPlaces.begin(), columns.gramPlaces.end(),
+            [&](int32_t a, int32_t b) { return columns.index[a] < columns.index[b]; });
+  std::vector<int32_t> slot(static_cast<size_t>(f.d) + 1, -1);
+  for (int64_t s = 0; s < m; ++s) slot[columns.index[columns.gramPlaces[s]]] = static_cast<int32_t>(s);
+  const int64_t pieces = f.pool->threads();
+  const double scale = 1 / static_cast<double>(f.n);
+  // Threads own rows of Q, so that every entry is summed over the rows of the data in their order.
+  const bool done = f.pool->run(
+      pieces,
+      [&](int64_t piece, int) {
+        std::vector<int32_t> place(static_cast<size_t>(f.d) + 1);
+        Vector value(place.size());
+        for (int64_t i = 0; i < f.n; ++i) {
+          int64_t count = 0;
+          const double root = columns.gramRoots[i];
+          with_row(f, i, [&](const int32_t* c, int64_t many, auto&& of) {
+            for (int64_t e = 0; e < many; ++e) {
+              place[count] = slot[c[e]];
+              value[count] = root * of(e);
+              count += slot[c[e]] >= 0;
+            }
+          });
+          if (f.intercept && slot[f.d] >= 0) {
+            place[count] = slot[f.d];
+            value[count++] = root;
+          }
+          for (int64_t e = 0; e < count; ++e)
+            if (pieces == 1 || place[e] % pieces == piece)
+              f.x.kernels().f64.sparse_axpy(value[e] * scale, value.data() + e, place.data() + e, count - e,
+                                            columns.gram.data() + place[e] * ld);
+          if (i % 4096 == 0 && f.cancel && f.cancel->cancelled()) return;
+        }
+      },
+      f.cancel);
+  if (!done) throw Error(ErrorCode::Cancelled, "cancelled");
+  f.poll();
+  for (int64_t a = 0; a < m; ++a)
+    for (int64_t b = a + 1; b < m; ++b) columns.gram.data()[b * ld + a] = columns.gram.data()[a * ld + b];
+}
+
+/// The quadratic model around w.
+class Model {
+ public:
+  Vector linear, delta;
+
+  Model(const FiniteSum& f, Columns& columns, const std::vector<int32_t>& members, const Sweeps& sweeps)
+      : linear(members.size()), f_(f), columns_(columns), members_(members), sweeps_(sweeps),
+        curvature_(members.size()) {
+    int64_t total = 0;
+    for (size_t a = 0; a < members.size(); ++a) {
+      at_.push_back(total);
+      total += length(static_cast<int64_t>(a));
+    }
+    scaled_.resize(total);
+  }
+
+  int64_t length(int64_t a) const { return columns_.sparse[members_[a]].count; }
+  const int32_t* rows(int64_t a) const { return columns_.sparse[members_[a]].rows; }
+  const double* values(int64_t a) const { return columns_.sparse[members_[a]].values; }
+
+  /// Columns √h x and their squares; `g` null keeps `linear`, else it becomes X_Wᵀ g/n.
+  void form(const Vector& h, const double* g) {
+    root_.resize(h.size());
+    for (size_t i = 0; i < h.size(); ++i) root_[i] = std::sqrt(h[i]);
+    delta.assign(members_.size(), 0.0);
+    u_.assign(h.size(), 0.0);
+    const int64_t count = static_cast<int64_t>(members_.size()), blocks = std::min<int64_t>(count, 64);
+    const double scale = 1 / static_cast<double>(f_.n);
+    const bool done = f_.pool->run(
+        blocks,
+        [&](int64_t block, int) {
+          for (int64_t a = count * block / blocks; a < count * (block + 1) / blocks; ++a) {
+            const int32_t* i = rows(a);
+            const double* x = values(a);
+            float* to = scaled_.data() + at_[a];
+            const int64_t many = length(a);
+            double sum = 0;
+            for (int64_t e = 0; e < many; ++e) {
+              const double value = x[e] * root_[i[e]];
+              to[e] = static_cast<float>(value);
+              sum += value * value;
+            }
+            curvature_[a] = sum * scale;
+            if (g) linear[a] = f_.x.kernels().f64.sparse_dot(x, i, many, g) * scale;
+          }
+        },
+        f_.cancel);
+    if (!done) throw Error(ErrorCode::Cancelled, "cancelled");
+  }
+
+  /// The largest distance from stationarity at δ = 0.
+  double violation() const {
+    double largest = 0;
+    for (size_t a = 0; a < members_.size(); ++a)
+      largest = std::max(
+          largest, sweeps_.free[a] ? std::fabs(linear[a]) : sweeps_.regularizer.violation(sweeps_.w[a], linear[a]));
+    return largest;
+  }
+
+  /// δ up to moves of goal / curvature. Its objective never rises.
+  void solve(double goal) {
+    if (!columns_.gramRoots.empty()) {
+      if (columns_.gram.size() == 0) form_gram(f_, columns_);  // after a resumed checkpoint
+      for (int pass = 0; pass < 2; ++pass) {
+        propose(goal);
+        if (sweep(goal, 4)) return;
+      }
+    } else if (sweep(goal, 12)) {
+      return;
+    }
+    if (worth_a_matrix()) {
+      form_gram(f_, columns_);
+      for (int pass = 0; pass < 3; ++pass) {
+        propose(goal);
+        if (sweep(goal, 4)) return;
+      }
+    }
+    sweep(goal, 100);
+  }
+
+ private:
+  double slope(int64_t a) const {
+    return linear[a] + f_.x.kernels().f32.sparse_dot(scaled_.data() + at_[a], rows(a), length(a), u_.data()) /
+                           static_cast<double>(f_.n);
+  }
+  void move(int64_t a, double by) {
+    delta[a] += by;
+    f_.x.kernels().f32.sparse_axpy(by, scaled_.data() + at_[a], rows(a), length(a), u_.data());
+  }
+  /// Moves coordinate a to its minimiser; curvature × move.
+  double visit(int64_t a) {
+    if (!(curvature_[a] > 0)) return 0;
+    const double by = sweeps_.minimiser(a, delta[a], slope(a), curvature_[a]) - delta[a];
+    if (by != 0) move(a, by);
+    return curvature_[a] * std::fabs(by);
+  }
+  bool supported(int64_t a) const { return curvature_[a] > 0 && (sweeps_.free[a] || sweeps_.w[a] + delta[a] != 0); }
+
+  /// Sweeps until one over all members moves none by more than goal/curvature; between these, over the support alone. False when `most`
+  /// sweeps did not do.
+  bool sweep(double goal, int most) {
+    const int64_t count = static_cast<int64_t>(members_.size());
+    std::vector<int32_t> support;
+    for (int sweep = 0; sweep < most;) {
+      double largest = 0;
+      for (int64_t a = 0; a < count; ++a) largest = std::max(largest, visit(a));
+      ++sweep;
+      if (largest <= goal) return true;
+      support.clear();
+      for (int64_t a = 0; a < count; ++a)
+        if (supported(a)) support.push_back(static_cast<int32_t>(a));
+      f_.poll();
+      for (double within = largest; sweep < most && within > std::max(goal, 0.2 * largest); ++sweep) {
+        within = 0;
+        for (int32_t a : support) within = std::max(within, visit(a));
+      }
+    }
+    return false;
+  }
+
+  /// Whether the Gram matrix of the support costs less than the tens of sweeps that it stands for; names the support in columns_.
+  bool worth_a_matrix() {
+    std::vector<int32_t> places;
+    std::vector<int32_t> many(static_cast<size_t>(f_.n), 0);
+    double numbers = 0;
+    for (int64_t a = 0; a < static_cast<int64_t>(members_.size()); ++a)
+      if (supported(a)) {
+        places.push_back(members_[a]);
+        numbers += static_cast<double>(length(a));
+        for (int64_t e = 0; e < length(a); ++e) ++many[rows(a)[e]];
+      }
+    double products = 0;
+    for (int32_t count : many) products += 0.5 * count * static_cast<double>(count);
+    const double m = static_cast<double>(places.size());
+    if (m > 4096 || products + m * m * m / 30 > 150 * numbers) return false;
+    columns_.gramPlaces = places;
+    columns_.gramRoots = root_;
+    return true;
+  }
+
+  /// Moves δ to the minimiser of the model that the Gram matrix makes of it, if the model as it is agrees that this is down.
+  void propose(double goal) {
+    std::vector<int32_t> position(columns_.index.size(), -1);
+    for (size_t a = 0; a < members_.size(); ++a) position[members_[a]] = static_cast<int32_t>(a);
+    const int64_t m = static_cast<int64_t>(columns_.gramPlaces.size());
+    Vector w(static_cast<size_t>(m), 0.0), slopes(w), by(w);
+    std::vector<char> free(static_cast<size_t>(m), 0);
+    double before = sweeps_.penalty(delta);
+    for (int64_t s = 0; s < m; ++s) {
+      const int32_t a = position[columns_.gramPlaces[s]];
+      if (a < 0) continue;  // left the working set at zero, and without a slope stays there
+      w[s] = sweeps_.w[a] + delta[a];
+      free[s] = sweeps_.free[a];
+      slopes[s] = slope(a);
+    }
+    const double here = energy(before);
+    const Vector keptDelta = delta, keptU = u_;
+    solve_gram({sweeps_.regularizer, w, free}, columns_.gram.data(), columns_.ld, slopes, by, {0.1 * goal, 0, 500},
+               f_.x.kernels());
+    for (int64_t s = 0; s < m; ++s) {
+      const int32_t a = position[columns_.gramPlaces[s]];
+      if (a >= 0 && by[s] != 0) move(a, by[s]);
+    }
+    if (energy(sweeps_.penalty(delta)) <= here) return;
+    delta = keptDelta;
+    u_ = keptU;
+  }
+  /// The model at δ.
+  double energy(double penalty) const {
+    double squares = 0, sum = penalty;
+    for (double value : u_) squares += value * value;
+    for (size_t a = 0; a < delta.size(); ++a) sum += linear[a] * delta[a];
+    return sum + 0.5 * squares / static_cast<double>(f_.n);
+  }
+
+  const FiniteSum& f_;
+  Columns& columns_;
+  const std::vector<int32_t>& members_;
+  const Sweeps& sweeps_;
+  std::vector<int64_t> at_;    // of each member in scaled_
+  cpu::Buffer<float> scaled_;  // x̃
+  Vector root_, curvature_, u_;
+};
+
+}  // namespace
+
+void solve_sparse(const Restricted& problem, Vector& weights) {
+  FiniteSum& f = problem.f;
+  const int64_t offset = problem.c * f.p;
+  gather(f, problem.columns);
+  const std::vector<int32_t>& members = problem.members;
+  const int64_t count = static_cast<int64_t>(members.size());
+  Vector w(static_cast<size_t>(count));
+  std::vector<char> free(static_cast<size_t>(count));
+  for (int64_t a = 0; a < count; ++a) {
+    const int32_t column = problem.columns.index[members[a]];
+    w[a] = weights[offset + column];
+    free[a] = column == f.d;
+  }
+  const Sweeps sweeps{f.regularizer, w, free};
+  Model model(f, problem.columns, members, sweeps);
+  for (int64_t a = 0; a < count; ++a) model.linear[a] = problem.at.gradient[offset + problem.columns.index[members[a]]];
+
+  MarginLine line(f, problem.at, problem.c);
+  for (int round = 0; round < 20; ++round) {
+    f.poll();
+    model.form(line.h, round > 0 ? line.g.data() : nullptr);
+    const double violation = model.violation();
+    if (violation <= problem.enough) return;
+    model.solve(std::max(0.3 * problem.enough, 0.1 * violation));
+    std::fill(line.u.begin(), line.u.end(), 0.0);
+    for (int64_t a = 0; a < count; ++a)
+      if (model.delta[a] != 0)
+        f.x.kernels().f64.sparse_axpy(model.delta[a], model.values(a), model.rows(a), model.length(a), line.u.data());
+    const double step = line.search(sweeps, model.delta);
+    if (step == 0) return;
+    for (int64_t a = 0; a < count; ++a)
+      weights[offset + problem.columns.index[members[a]]] = w[a] += step * model.delta[a];
+  }
+}
+
+}  // namespace meanfield
