@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { LinearFit, LinearLoss, Scores } from '../models'
-import type { Catalogue, ModelEntry } from '../native/binding'
+import type { Catalogue, ModelEntry } from '../native/entries'
 import { exitCodes } from './exit'
 import { printOutcome, printRow, sayable } from './fit-outcome'
 import { addCatalogueFlags, parseNumber } from './flags'

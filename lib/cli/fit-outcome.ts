@@ -1,5 +1,5 @@
 /** What the `fit` commands of all models share: which options can be said, and how a fit is told in lines. */
-import type { ModelEntry, OptionField } from '../native/binding'
+import type { ModelEntry, OptionField } from '../native/entries'
 import { print } from './output'
 
 /** What can be said on the command line: the number of outputs follows from the data, and so does the loss by default. */

@@ -1,6 +1,6 @@
 /** `meanfield fit MODEL`: train a model on a file, print its scores and its certificate, save it. */
 import { Command } from 'commander'
-import type { ModelEntry } from '../native/binding'
+import type { ModelEntry } from '../native/entries'
 import { addDataFlags, type DataOptions, loadData } from './data-flags'
 import { exitCodes } from './exit'
 import { linearCommand } from './fit-linear'

@@ -2,7 +2,8 @@
  * Flags from option fields. Names, types, ranges, defaults and words come from the native catalogue; nothing is listed here.
  */
 import { type Command, Option } from 'commander'
-import type { AlgorithmEntry, Catalogue, ModelEntry, OptionField, OptionValues } from '../native/binding'
+import type { OptionValues } from '../native/binding'
+import type { AlgorithmEntry, Catalogue, ModelEntry, OptionField } from '../native/entries'
 import { InvalidOptionError } from '../native/errors'
 import { UsageError } from './exit'
 

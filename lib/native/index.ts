@@ -1,10 +1,12 @@
 /** The native layer with errors turned into classes; nothing above it touches the addon directly. */
-import type { Catalogue, NativeInfo, NativeMatrix } from './binding'
+import type { NativeInfo, NativeMatrix } from './binding'
+import type { Catalogue } from './entries'
 import { fromNative } from './errors'
 import { binding } from './load'
 
 export type * from './binding'
 export { type ChosenDevice, chooseDevice, choosePrecision, cudaDevices, type Device } from './devices'
+export type * from './entries'
 export * from './errors'
 export { binding } from './load'
 

@@ -7,7 +7,7 @@ import {
   parseInteger,
   parseNumber,
 } from '../../../lib/cli/flags'
-import type { Catalogue, OptionField } from '../../../lib/native/binding'
+import type { Catalogue, OptionField } from '../../../lib/native/entries'
 
 const field = (change: Partial<OptionField>): OptionField => ({
   name: 'innerSteps',
