@@ -250,7 +250,9 @@ TEST_CASE("preconditioner: what it cannot do is refused with the remedy") {
     }
     return std::string("nothing was thrown");
   };
-  CHECK(refused({{"preconditionPrior", true}}, "langevin").find("leave preconditionPrior out") != std::string::npos);
+  CHECK(refused({{"preconditionPrior", true}}, "langevin")
+            .find("preconditionPrior is given but preconditioner is 'none'; choose 'inputs' or 'gradient', or leave it "
+                  "out") != std::string::npos);
   OptionValues sphere = kSame;
   sphere.push_back({"geometry", std::string("sphere")});
   CHECK(refused(sphere, "langevin").find("off the sphere") != std::string::npos);
