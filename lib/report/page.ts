@@ -2,9 +2,9 @@
  * One HTML page that holds everything: curves, numbers, claims, settings, environment. No script and nothing loaded from
  * elsewhere (a content security policy says so to the browser), so that it can be mailed, archived and opened offline.
  */
-import { chartElement, chartStyle } from './chart'
+import { chartElement } from './chart'
 import { type Figure, figureCsv, points } from './figure'
-import { pageStyle } from './page-style'
+import { pageHead } from './page-head'
 import { escapeMarkup, formatNumber, formatSeconds } from './text'
 
 export interface ReportClaim {
@@ -46,16 +46,7 @@ export function renderPage(report: Report): string {
   const navigation = report.sections.map(
     (section) => `<li><a href="#${anchor(section.id)}">${escapeMarkup(section.title)}</a></li>`,
   )
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escapeMarkup(report.title)}</title>
-<style>${pageStyle}${chartStyle}</style>
-</head>
+  return `${pageHead({ title: report.title })}
 <body>
 <a class="skip" href="#content">Skip to the results</a>
 <header>

@@ -3,10 +3,9 @@
  * much of the weights lies in that plane (their alignment with it).
  */
 import { InvalidOptionError, rightSingularVectors } from '../native'
-import { chartStyle } from './chart'
 import type { Figure } from './figure'
 import { definitions, renderFigure } from './page'
-import { pageStyle } from './page-style'
+import { pageHead } from './page-head'
 import { escapeMarkup, formatNumber } from './text'
 
 export interface ParticleSnapshot {
@@ -125,16 +124,7 @@ function evenly<T>(values: readonly T[], most: number): T[] {
 
 /** A page that holds the figures and needs nothing else. */
 export function renderParticlePage(title: string, facts: [string, string][], figures: readonly Figure[]): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escapeMarkup(title)}</title>
-<style>${pageStyle}${chartStyle}</style>
-</head>
+  return `${pageHead({ title })}
 <body>
 <header><h1>${escapeMarkup(title)}</h1></header>
 <main id="content">

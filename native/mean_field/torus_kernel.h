@@ -18,7 +18,6 @@ class TorusPoints {
   /// `points`: count × dimension, row-major. Keeps their waves, count · dimension · 2J numbers.
   TorusPoints(const std::vector<double>& points, int64_t dimension, int64_t frequencies);
 
-  int64_t count() const { return count_; }
   /// (1/count) Σ_j k(a, y_j); adds weight · its gradient in a to `gradient`, dimension numbers, unless that is null.
   double mean(const double* a, double weight = 0, double* gradient = nullptr) const;
 

@@ -1,9 +1,8 @@
 /** The report of a study: one page that holds everything, or the same page fed by a server while trials run. */
 import { createHash } from 'node:crypto'
 import type { EnvironmentRecord, StudyStore, TrialRecord, TrialState } from '../../store'
-import { chartStyle } from '../chart'
 import { definitions, renderFigure } from '../page'
-import { pageStyle } from '../page-style'
+import { pageHead } from '../page-head'
 import { compareMethods, formatTable, metricNames, type ResultTable, resultTable, varyingOptions } from '../statistics'
 import { escapeMarkup, formatNumber, formatValue } from '../text'
 import {
@@ -52,19 +51,10 @@ th button{font:inherit;color:inherit;background:none;border:0;padding:.25rem 0;c
 export function renderStudyPage(store: StudyStore, options: StudyPageOptions = {}): string {
   const hash = createHash('sha256').update(pageScript).digest('base64')
   const name = escapeMarkup(store.study.name)
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'${options.live ? "; connect-src 'self'" : ''}; img-src data:`
+  const links = '<link rel="icon" href="data:,">\n'
+  const policy = `; script-src 'sha256-${hash}'${options.live ? "; connect-src 'self'" : ''}; img-src data:`
   const live = options.live ? '<p class="source" role="status" id="live">connecting</p>' : ''
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<link rel="icon" href="data:,">
-<title>${name}</title>
-<style>${pageStyle}${chartStyle}${parallelStyle}${style}</style>
-</head>
+  return `${pageHead({ title: store.study.name, policy, links, style: parallelStyle + style })}
 <body data-live="${options.live ? 'yes' : 'no'}">
 <a class="skip" href="#content">Skip to the results</a>
 <header><h1>${name}</h1>${live}

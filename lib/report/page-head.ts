@@ -1,5 +1,8 @@
+import { chartStyle } from './chart'
+import { escapeMarkup } from './text'
+
 /** Style of the page: system fonts, light and dark, from phone width up, print without backgrounds. */
-export const pageStyle = `
+const pageStyle = `
 :root{color-scheme:light dark;--back:#fff;--raised:#f5f6f8;--text:#1c2126;--soft:#4d565e;--edge:#d6dade;--link:#005c91;--good:#00664a;--bad:#a63d00}
 @media (prefers-color-scheme:dark){:root{--back:#15191d;--raised:#1e2429;--text:#e8ebee;--soft:#aab3bb;--edge:#363e45;--link:#7cc4f0;--good:#3fd0a4;--bad:#ff9d57}}
 *{box-sizing:border-box}
@@ -32,3 +35,27 @@ dt{color:var(--soft)}dd{margin:0;text-align:right;overflow-wrap:anywhere}
 .claims td.number::before{color:var(--soft);font-size:.85rem}.claims td.number:nth-child(3)::before{content:"Measured "}.claims td.number:nth-child(4)::before{content:"Expected "}}
 @media print{details>*{display:block}.skip,nav{display:none}figure{break-inside:avoid}}
 `
+
+/** What a page has in its head beside what all have. */
+export interface PageHead {
+  title: string
+  /** Rules of the content security policy beside those that let nothing in but style. */
+  policy?: string
+  /** Elements before the title. */
+  links?: string
+  style?: string
+}
+
+/** Everything of an HTML page before its body. */
+export function pageHead({ title, policy = '', links = '', style = '' }: PageHead): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'${policy}">
+${links}<title>${escapeMarkup(title)}</title>
+<style>${pageStyle}${chartStyle}${style}</style>
+</head>`
+}
