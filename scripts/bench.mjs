@@ -4,7 +4,8 @@
 //   npm run bench -- [--n 2000,20000] [--d 10,100,784] [--m 1000,10000] [--threads 1,2] [--seconds 0.5] [--peers numpy,torch] [--cpu]
 //
 // --cpu takes seconds of the processor instead of the wall: for one thread on a machine that others use too.
-// PyTorch and NumPy are those of `MEANFIELD_BENCH_PYTHON` (default python3). Sizes whose arrays no peer could hold are
+// PyTorch and NumPy are those of `MEANFIELD_BENCH_PYTHON` (default python3); ONNX Runtime is a peer too, on the wall, when
+// `MEANFIELD_BENCH_NODE` names a folder with onnxruntime-node in its node_modules. Sizes whose arrays no peer could hold are
 // measured alone. Each size is one run of ours, the peers, and ours again; the ratio is to the mean of the two.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -26,6 +27,7 @@ const { values } = parseArgs({
   },
 })
 const python = process.env.MEANFIELD_BENCH_PYTHON ?? 'python3'
+const nodePeers = process.env.MEANFIELD_BENCH_NODE
 const list = (text) => text.split(',').filter(Boolean)
 
 function build() {
@@ -36,9 +38,9 @@ function build() {
 }
 
 /** Standard output as JSON documents, one a line; none when the program cannot run. */
-function lines(command, args, environment = {}) {
+function lines(command, args, environment = {}, cwd = root) {
   const env = { ...process.env, ATEN_CPU_CAPABILITY: 'avx512', ...environment }
-  const { stdout, status } = spawnSync(command, args, { cwd: root, encoding: 'utf8', env, maxBuffer: 1 << 26 })
+  const { stdout, status } = spawnSync(command, args, { cwd, encoding: 'utf8', env, maxBuffer: 1 << 26 })
   if (status !== 0) return []
   return stdout
     .split('\n')
@@ -61,6 +63,17 @@ print(json.dumps({"gflops": 2e-9 * 2048 ** 3 / min(times)}))`
 }
 
 const row = (cells) => `| ${cells.join(' | ')} |`
+
+/** One measurement of each peer at one size. */
+function peersOf(peers, args) {
+  const inPython = peers.filter((peer) => peer !== 'onnxruntime')
+  return [
+    ...(inPython.length > 0 ? lines(python, ['bench/peers/langevin.py', ...args, '--peers', inPython.join(',')]) : []),
+    ...(peers.includes('onnxruntime')
+      ? lines(process.execPath, [join(root, 'bench/peers/onnx.mjs'), ...args], {}, nodePeers)
+      : []),
+  ]
+}
 
 function measure(bench, peers, threads) {
   const table = [
@@ -94,10 +107,7 @@ function measure(bench, peers, threads) {
       for (const m of list(values.m)) {
         const ours = () => lines(bench, [...arguments_(n, d, m), '--json'])[0]
         const first = ours()
-        const measured =
-          peers.length === 0
-            ? []
-            : lines(python, ['bench/peers/langevin.py', ...arguments_(n, d, m), '--peers', peers.join(',')])
+        const measured = peersOf(peers, arguments_(n, d, m))
         const second = ours()
         const mean = (key) => (first[key] + second[key]) / 2
         const best = Math.max(...measured.map(({ gflops }) => gflops))
@@ -124,6 +134,7 @@ function measure(bench, peers, threads) {
 main(() => {
   const bench = build()
   const peers = list(values.peers).filter((peer) => installed(peer.split('-')[0]))
+  if (nodePeers && !values.cpu) peers.push('onnxruntime')
   const text = []
   for (const threads of list(values.threads)) {
     const peak = installed('numpy') ? sgemm(threads) : undefined

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import type { Dataset } from '../data'
 import { InvalidOptionError } from '../native/errors'
 import { UsageError } from './exit'
-import { parseNumber } from './flags'
+import { addRequired, parseNumber } from './flags'
 
 export interface DataOptions {
   data: string
@@ -29,8 +29,8 @@ export interface LoadedData {
 }
 
 export function addDataFlags(command: Command): Command {
-  return addColumnFlags(command)
-    .requiredOption('--data <file>', 'Training data: CSV, TSV or JSON lines, plain or gzip; Parquet; Arrow.')
+  addColumnFlags(command)
+  return addRequired(command, '--data <file>', 'Training data: CSV, TSV or JSON lines, plain or gzip; Parquet; Arrow.')
     .option('--target <column>', 'Column to learn: its name, or its number from 0 where there is no header.')
     .option('--test <file>', 'Data that are scored at the end and not trained on.')
     .option('--holdout <fraction>', 'Keep this part of the rows as test data, by class, drawn by --seed.', (text) => {

@@ -12,6 +12,15 @@ export function kebabCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
+/** An option that must be there. Commander's own kind is missed before a misspelling of it is noticed; this one, after. */
+export function addRequired(command: Command, flags: string, description: string): Command {
+  const option = new Option(flags, description)
+  return command.addOption(option).hook('preAction', () => {
+    if (command.getOptionValue(option.attributeName()) === undefined)
+      throw new UsageError(`required option '${flags}' not specified. See --help.`)
+  })
+}
+
 /** A decimal number and nothing else: no blanks, no units, no hexadecimal, nothing infinite. */
 export function parseNumber(text: string, flag: string): number {
   const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN

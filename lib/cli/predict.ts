@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { InvalidDataError } from '../native/errors'
 import { csvOptions } from './data-flags'
+import { addRequired } from './flags'
 import { onInterrupt } from './interrupt'
 import { readLinearFeatures } from './linear-data-flags'
 import { note, print, printJson } from './output'
@@ -17,13 +18,14 @@ interface PredictFlags {
 }
 
 export function predictCommand(): Command {
-  return new Command('predict')
+  const command = new Command('predict')
     .description('Predict the rows of a file with a saved model: a class and its outputs, or the target, for each row.')
     .argument('<model>', 'file written by fit --out')
-    .requiredOption(
-      '--data <file>',
-      'Rows with the columns that the model was fitted on; others are not looked at. Linear models: NPY and LIBSVM too.',
-    )
+  return addRequired(
+    command,
+    '--data <file>',
+    'Rows with the columns that the model was fitted on; others are not looked at. Linear models: NPY and LIBSVM too.',
+  )
     .option('--no-header', 'The first line is data, not the names of the columns.')
     .option('--delimiter <character>', "What separates the columns; default: a comma, a tab for '.tsv'.")
     .option('--out <file>', 'Write the CSV here instead of to standard output.')

@@ -8,6 +8,8 @@
 #include <sched.h>
 #endif
 
+#include "native/core/waiting.h"
+
 namespace meanfield {
 
 namespace {
@@ -71,6 +73,7 @@ void ThreadPool::drain(int worker) {
 void ThreadPool::work(int worker) {
   uint64_t seen = 0;
   for (;;) {
+    spin_for_a_while([&] { return closing_ || generation_ != seen; });
     {
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [&] { return closing_ || generation_ != seen; });
@@ -108,6 +111,7 @@ bool ThreadPool::run(int64_t count, const std::function<void(int64_t, int)>& tas
   }
   drain(0);
   if (shared) {
+    spin_for_a_while([&] { return busy_ == 0; });
     std::unique_lock<std::mutex> lock(mutex_);
     done_.wait(lock, [&] { return busy_ == 0; });
   }

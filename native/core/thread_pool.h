@@ -42,9 +42,10 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable done_;
-  uint64_t generation_ = 0;
-  int busy_ = 0;
-  bool closing_ = false;
+  // Changed under the mutex; looked at without it by those who spin before they sleep.
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<int> busy_{0};
+  std::atomic<bool> closing_{false};
 
   const std::function<void(int64_t, int)>* task_ = nullptr;
   const CancelToken* cancel_ = nullptr;

@@ -6,6 +6,8 @@ describe('wrong use ends with 1', () => {
     [['fit', 'mean-feild'], /unknown command 'mean-feild'.*Did you mean mean-field\?/],
     [[...fitClouds, '--partcles', '3'], /unknown option '--partcles'.*Did you mean --particles\?/],
     [[...fitClouds, 'extra'], /too many arguments/],
+    [[...fit, '--dta', 'x.csv'], /unknown option '--dta'.*Did you mean --data\?/],
+    [['predict', 'x', '--daat', 'y'], /unknown option '--daat'.*Did you mean --data\?/],
     [[...fit, '--target', 'side'], /required option '--data <file>' not specified/],
     [[...fit, '--data', clouds], /no column to learn was named; say --target/],
     [[...fitClouds, '--holdout', '0.2', '--test', more], /both --test and --holdout/],

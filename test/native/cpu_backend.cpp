@@ -117,6 +117,9 @@ TEST_CASE("a step in one call is that of outputs, weights and update, bit for bi
           {300, 12, 70, {static_cast<Activation>(activation), SecondLayer::Bounded, Signs::Same, 1, 1}, subset});
   cases.push_back({2000, 5, 1500, {Activation::Tanh, SecondLayer::Parity, Signs::Balanced, 1, 1}});  // many chunks
   cases.push_back({130, 2, 66000, {Activation::Tanh, SecondLayer::Fixed, Signs::Same, 1, 1}});       // computed twice
+  // Panels that do not go round the threads: their rows are shared out, in several chunks.
+  for (int64_t M : {40, 100, 130})
+    cases.push_back({20000, 3, M, {Activation::Tanh, SecondLayer::Fixed, Signs::Same, 1, 1}});
   // Three chunks that no second-level cache holds: σ(s) kept, and s kept.
   cases.push_back({261, 30, 35000, {Activation::Tanh, SecondLayer::Fixed, Signs::Balanced, 1, 1}});
   cases.push_back({261, 30, 35000, {Activation::Silu, SecondLayer::Bounded, Signs::Same, 1, 1}});

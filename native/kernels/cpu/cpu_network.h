@@ -3,13 +3,15 @@
 //
 // A pass takes a chunk of rows at a time: S = X Θᵀ and σ(S) of the chunk for all panels, the sums over the particles,
 // and (in `step`) the weights of the chunk and its part of every gradient, from σ(S) while it is still at hand. Each
-// thread has its own panels, in both halves, so that Θ, G and σ(S) stay in its cache; the threads meet between them.
+// thread starts with its own panels, in both halves, so that Θ, G and σ(S) stay in its cache, and ends with what others
+// have left over; the threads meet between the halves.
 //
 // outputs   each lane sums in float32 over at most kFoldPanels panels, then all lanes of a row go to double, block of
 //           panels by block.
 // drift     float32 over groups of about √n rows, then float32 over the groups: at most 2√n terms.
 // Both orders are fixed by M, n and the instruction set; threads and chunks only decide who does what when.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -77,11 +79,9 @@ class CpuNetwork {
       return kept + map.lanes_before(q) * keptBlocks * kRowBlock + at * kRowBlock * lanes;
     }
   };
-  /// What one thread does of a chunk: rows, and blocks of panels (forward) or panels (backward).
-  struct Share {
+  /// A chunk of rows or a part of it, as blocks of eight.
+  struct Span {
     int64_t firstBlock, blocks;
-    int64_t fromBlock, toBlock;
-    int64_t fromPanel, toPanel;
   };
 
   int64_t lanes_of(const Panel& panel) const { return int64_t{panel.vectors} * tiles_.width; }
@@ -94,10 +94,12 @@ class CpuNetwork {
   /// Rows of σ(S) to keep at a time between the halves of a step; 0: computing it twice costs less.
   int64_t step_rows(int64_t rows) const;
   bool run(const Pass& pass);
-  void forward(const Pass& pass, const Share& share, Scratch& scratch);
+  /// One unit of the first half: the sums of `span` over blocks [from, to) of panels.
+  void forward(const Pass& pass, const Span& span, int64_t fromBlock, int64_t toBlock, Scratch& scratch);
   /// Outputs of a chunk from the sums over the blocks of panels, and in a step its weights. One thread.
   void join(const Pass& pass, int64_t firstBlock, int64_t blocks, const std::vector<double>& offset);
-  void backward(const Pass& pass, const Share& share, Scratch& scratch);
+  /// One unit of the second half: what the chunk adds to the gradient of panel q.
+  void backward(const Pass& pass, const Span& chunk, int64_t q, Scratch& scratch);
   Panel panel(int64_t q) { return map_.panel(theta_.data(), q); }
   /// Gradient of one panel into scratch.g (p × lanes); false when cancelled.
   bool gradient_of(const Panel& panel, const RowBlocks& rows, const float* kept, const CancelToken* cancel,
@@ -121,6 +123,8 @@ class CpuNetwork {
   Buffer<double> partial_;
   std::vector<double> chunkOutputs_, chunkWeights_;
   Buffer<float> gradients_;
+  /// Chunks of the present pass that each panel's gradient has seen.
+  std::vector<std::atomic<int64_t>> seen_;
 };
 
 }  // namespace cpu

@@ -70,22 +70,26 @@ std::vector<double> CpuNetwork::offsets() {
   return offset;
 }
 
-void CpuNetwork::forward(const Pass& pass, const Share& share, Scratch& scratch) {
-  const int64_t k = shape_.neuron.outputs, inputs = shape_.inputs, sums = share.blocks * kRowBlock * k;
-  scratch.sums.clear(sums * tiles_.width);
-  const RowBlocks part{pass.rows.x + share.firstBlock * kRowBlock * inputs, share.blocks, inputs};
-  const int64_t inChunk = share.firstBlock % pass.chunkBlocks;
-  for (int64_t b = share.fromBlock; b < share.toBlock; ++b) {
+void CpuNetwork::forward(const Pass& pass, const Span& span, int64_t fromBlock, int64_t toBlock, Scratch& scratch) {
+  const int64_t k = shape_.neuron.outputs, inputs = shape_.inputs, sums = span.blocks * kRowBlock * k;
+  const int64_t chunk = span.firstBlock / pass.chunkBlocks, inChunk = span.firstBlock % pass.chunkBlocks;
+  const RowBlocks part{pass.rows.x + span.firstBlock * kRowBlock * inputs, span.blocks, inputs};
+  const auto cancelled = [&] { return pass.cancel && pass.cancel->cancelled(); };
+  for (int64_t b = fromBlock; b < toBlock; ++b) {
     double* partial = partial_.data() + (b * pass.chunkBlocks + inChunk) * kRowBlock * k;
     std::fill(partial, partial + sums, 0.0);
     const int64_t from = map_.first_panel(b), to = map_.first_panel(b + 1);
     for (int64_t q = from; q < to; ++q) {
-      if (pass.cancel && pass.cancel->cancelled()) return;
+      // Another thread may still be at the last chunk's gradient of this panel, whose σ(S) is overwritten here.
+      if (pass.weigh)
+        spin_until(
+            [&] { return seen_[static_cast<size_t>(q)].load(std::memory_order_acquire) == chunk || cancelled(); });
+      if (cancelled()) return;
       const Panel p = panel(q);
       tiles_.coefficients(shape_.neuron, p, inputs, scratch.c.data(), nullptr);
       const float* next = panel(q + 1 < map_.panels() ? q + 1 : q).theta;
       tiles_.outputs({&shape_.neuron, p, part, next, scratch.c.data(), scratch.tile.data(), scratch.sums.data(),
-                      pass.kept_at(map_, q, share.firstBlock, lanes_of(p))});
+                      pass.kept_at(map_, q, span.firstBlock, lanes_of(p))});
       if ((q + 1 - from) % kFoldPanels == 0 || q + 1 == to) tiles_.fold(scratch.sums.data(), sums, partial);
     }
   }
@@ -108,23 +112,21 @@ void CpuNetwork::join(const Pass& pass, int64_t firstBlock, int64_t blocks, cons
   add_weights(chunkWeights_.data(), rows);
 }
 
-void CpuNetwork::backward(const Pass& pass, const Share& share, Scratch& scratch) {
+void CpuNetwork::backward(const Pass& pass, const Span& chunk, int64_t q, Scratch& scratch) {
   const int64_t inputs = shape_.inputs, p = shape_.parameters(), group = group_rows(pass.rows.blocks * kRowBlock);
-  const bool opens = share.firstBlock == 0, closes = share.firstBlock + share.blocks == pass.rows.blocks;
-  const RowBlocks part{pass.rows.x + share.firstBlock * kRowBlock * inputs, share.blocks, inputs};
-  for (int64_t q = share.fromPanel; q < share.toPanel; ++q) {
-    if (pass.cancel && pass.cancel->cancelled()) return;
-    const Panel one = panel(q);
-    const int64_t lanes = lanes_of(one);
-    float* g = opens && closes ? scratch.g.data() : gradients_.data() + map_.lanes_before(q) * p;
-    if (opens) std::fill(g, g + p * lanes, 0.0f);
-    tiles_.coefficients(shape_.neuron, one, inputs, scratch.c.data(), nullptr);
-    tiles_.drift({&shape_.neuron, one, part, group, weights_.blocks.data(), scratch.c.data(), scratch.tile.data(),
-                  scratch.part.data(), pass.kept_at(map_, q, share.firstBlock, lanes), g});
-    if (!closes) continue;
-    tiles_.finish(shape_.neuron, one, inputs, scratch.c.data(), weights_.sums.data(), g);
-    move(one, g, *pass.update, pass.update->firstStep);
-  }
+  const bool opens = chunk.firstBlock == 0, closes = chunk.firstBlock + chunk.blocks == pass.rows.blocks;
+  const RowBlocks part{pass.rows.x + chunk.firstBlock * kRowBlock * inputs, chunk.blocks, inputs};
+  const Panel one = panel(q);
+  const int64_t lanes = lanes_of(one);
+  float* g = opens && closes ? scratch.g.data() : gradients_.data() + map_.lanes_before(q) * p;
+  if (opens) std::fill(g, g + p * lanes, 0.0f);
+  tiles_.coefficients(shape_.neuron, one, inputs, scratch.c.data(), nullptr);
+  tiles_.drift({&shape_.neuron, one, part, group, weights_.blocks.data(), scratch.c.data(), scratch.tile.data(),
+                scratch.part.data(), pass.kept_at(map_, q, chunk.firstBlock, lanes), g});
+  seen_[static_cast<size_t>(q)].fetch_add(1, std::memory_order_release);
+  if (!closes) return;
+  tiles_.finish(shape_.neuron, one, inputs, scratch.c.data(), weights_.sums.data(), g);
+  move(one, g, *pass.update, pass.update->firstStep);
 }
 
 bool CpuNetwork::run(const Pass& pass) {
@@ -133,25 +135,38 @@ bool CpuNetwork::run(const Pass& pass) {
   partial_.resize(map_.blocks() * rows * k);
   for (int w = 0; w < workers; ++w) scratch_[static_cast<size_t>(w)].sums.resize(rows * k * tiles_.width);
   const std::vector<double> offset = offsets();
+  if (pass.weigh) seen_ = std::vector<std::atomic<int64_t>>(static_cast<size_t>(map_.panels()));
   // Each thread keeps its panels from chunk to chunk, unless they are too few to go round: then the rows are split.
   const bool byRows = map_.blocks() < 4 * workers;
+  const auto cut = [&](int64_t count, int64_t at) { return count * at / workers; };
   Rendezvous meeting(workers);
+  Hand sums(workers), panels(workers);
+  const auto deal = [&] {
+    sums.deal([&](int w) { return byRows ? w : cut(map_.blocks(), w); });
+    panels.deal([&](int w) { return byRows ? cut(map_.panels(), w) : map_.first_panel(cut(map_.blocks(), w)); });
+  };
+  deal();
   bool stop = false;
   std::exception_ptr failure;
-  const std::function<void(int64_t, int)> task = [&](int64_t worker, int) {
+  const std::function<void(int64_t, int)> task = [&](int64_t member, int) {
+    const int worker = static_cast<int>(member);
     Scratch& scratch = scratch_[static_cast<size_t>(worker)];
-    const auto cut = [&](int64_t count, int64_t at) { return count * at / workers; };
+    scratch.sums.clear(rows * k * tiles_.width);  // `fold` leaves zeros behind
     for (int64_t first = 0; first < pass.rows.blocks; first += pass.chunkBlocks) {
-      const int64_t blocks = std::min(pass.chunkBlocks, pass.rows.blocks - first);
-      Share share{first, blocks, cut(map_.blocks(), worker), cut(map_.blocks(), worker + 1), 0, 0};
-      if (byRows)
-        share = {first + cut(blocks, worker), cut(blocks, worker + 1) - cut(blocks, worker), 0, map_.blocks(), 0, 0};
-      forward(pass, share, scratch);
+      const Span chunk{first, std::min(pass.chunkBlocks, pass.rows.blocks - first)};
+      for (int64_t unit; (unit = sums.take(worker)) >= 0;) {
+        const int64_t from = cut(chunk.blocks, unit), to = cut(chunk.blocks, unit + 1);
+        if (byRows)
+          forward(pass, {first + from, to - from}, 0, map_.blocks(), scratch);
+        else
+          forward(pass, chunk, unit, unit + 1, scratch);
+      }
       meeting.meet([&] {
         stop = pass.cancel && pass.cancel->cancelled();
         if (stop) return;
         try {
-          join(pass, first, blocks, offset);
+          join(pass, first, chunk.blocks, offset);
+          deal();  // all are through with this half, and with the other half of the last chunk
         } catch (...) {
           failure = std::current_exception();
           stop = true;
@@ -159,13 +174,11 @@ bool CpuNetwork::run(const Pass& pass) {
       });
       if (stop) return;
       if (!pass.weigh) continue;
-      share = {first, blocks, 0, 0, cut(map_.panels(), worker), cut(map_.panels(), worker + 1)};
-      if (!byRows) {  // the same panels as before
-        share.fromPanel = map_.first_panel(cut(map_.blocks(), worker));
-        share.toPanel = map_.first_panel(cut(map_.blocks(), worker + 1));
+      // The next chunk's `join` overwrites the weights only when every thread has come through this.
+      for (int64_t q; (q = panels.take(worker)) >= 0;) {
+        if (pass.cancel && pass.cancel->cancelled()) return;
+        backward(pass, chunk, q, scratch);
       }
-      backward(pass, share, scratch);
-      // The next chunk's `join` overwrites the weights only when every thread has come through its `forward`.
     }
   };
   pool_.run(workers, task);
