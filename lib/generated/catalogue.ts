@@ -508,7 +508,7 @@ export interface RunOptions {
   tolerance?: number
   /** Trace points that `tolerance` looks back on. Default 10. */
   patience?: number
-  /** Steps between trace points; auto: at most 512 points, thinned evenly as the run gets longer. Default "auto". */
+  /** Steps between trace points; auto: at most 512 points, thinned evenly as the run gets longer, and half a pass apart where a step sees only a part of the rows, since a point looks at all of them. Default "auto". */
   traceEvery?: number | 'auto'
   /** Seed of the counter-based generator; the result is a function of data, options and seed. Default 0. */
   seed?: number
@@ -522,7 +522,7 @@ export interface RunOptions {
   certificateDraws?: number | 'auto'
   /** Entropy of the certificate; auto: nearest neighbours up to 10 numbers a particle, else the mixture. Default "auto". */
   certificateEstimator?: 'auto' | 'nearest-neighbours' | 'mixture' | 'two-sample'
-  /** Steps between certificates along the run, at trace points; auto: only one at the end. Default "auto". */
+  /** Steps between certificates along the run, each a trace point; auto: only one at the end. Default "auto". */
   certificateEvery?: number | 'auto'
 }
 

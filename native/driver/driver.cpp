@@ -17,6 +17,9 @@ constexpr size_t kMaxTraceRows = 512;
 // Steps between the first trace points at most: a budget that is meant to be cut short must not keep a run silent.
 constexpr int64_t kLargestInterval = 64;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// Passes between trace points where a step sees only a part of the rows: a point costs a look at all of them, half a pass
+// of gradients. Closer in the beginning; not a matter of the budget, which a continued run may change.
+constexpr double kPassesApart = 0.5, kFirstPassesApart = 1.0 / 16, kApartOfPassesDone = 0.25;
 // A step that took longer than this may be interrupted in its middle, at the price of a copy of the state before it;
 // shorter ones are simply finished, well within the 50 ms that an abort may take.
 constexpr double kGuardedSeconds = 0.01;
@@ -26,15 +29,17 @@ constexpr double kGuardedCopies = 4;
 constexpr double kExplosion = 1e3;
 
 /// The trace, thinned evenly so that it never holds more than kMaxTraceRows rows: every second row is dropped and the
-/// interval doubled when it is full. Which steps are kept depends on the step count alone.
+/// interval doubled when it is full. Which steps are kept depends on the method alone, not on its speed. Rows that were
+/// asked for by name, those of certificates, are kept beside the others.
 class Trace {
  public:
   explicit Trace(size_t columns) : columns_(columns) {}
   std::vector<double> values;
   int64_t every = 1;
+  int64_t wanted = 0;  // multiples of this, too; 0: none
   bool thinning = true;
 
-  bool due(int64_t step) const { return step % every == 0; }
+  bool due(int64_t step) const { return step % every == 0 || is_wanted(step); }
   size_t columns() const { return columns_; }
   size_t rows() const { return values.size() / columns(); }
   const double* row(size_t index) const { return values.data() + index * columns(); }
@@ -42,17 +47,31 @@ class Trace {
 
   void add(const std::vector<double>& row) {
     values.insert(values.end(), row.begin(), row.end());
-    if (!thinning || rows() < kMaxTraceRows) return;
+    if (!is_wanted(static_cast<int64_t>(row[0]))) ++own_;
+    if (!thinning || own_ < kMaxTraceRows) return;
     every *= 2;
     std::vector<double> kept;
     for (size_t i = 0; i < rows(); ++i)
-      if (static_cast<int64_t>(step_at(i)) % every == 0)
-        kept.insert(kept.end(), this->row(i), this->row(i) + columns());
+      if (due(static_cast<int64_t>(step_at(i)))) kept.insert(kept.end(), this->row(i), this->row(i) + columns());
     values = std::move(kept);
+    count();
+  }
+  /// Counts anew, after `values` has been replaced.
+  void count() {
+    own_ = 0;
+    for (size_t i = 0; i < rows(); ++i) own_ += !is_wanted(static_cast<int64_t>(step_at(i)));
+  }
+
+  /// Makes the interval a multiple of what it is, of at least this many steps.
+  void widen(int64_t least) {
+    if (thinning && least > every) every *= (least + every - 1) / every;
   }
 
  private:
+  bool is_wanted(int64_t step) const { return wanted > 0 && step % wanted == 0; }
+
   size_t columns_;
+  size_t own_ = 0;  // rows that are only due
 };
 
 std::vector<double*> numbers(Measurement& m) {
@@ -71,6 +90,7 @@ class Loop {
     maxSteps_ = options_.steps ? *options_.steps
                 : otherBudget  ? std::numeric_limits<int64_t>::max()
                                : method.default_steps();
+    trace_.wanted = options_.certificateEvery.value_or(0);
     if (options_.traceEvery) {
       trace_.every = *options_.traceEvery;
       trace_.thinning = false;
@@ -163,6 +183,15 @@ class Loop {
     const std::vector<double> row = measured_row();
     lastRecorded_ = method_.steps();
     trace_.add(row);
+    if (method_.steps() > 0) trace_.widen(steps_apart());
+  }
+
+  /// Steps that see enough rows for a look at all of them to be worth its price.
+  int64_t steps_apart() const {
+    const double steps = static_cast<double>(method_.steps()), passes = method_.passes();
+    if (passes <= 0) return 1;
+    const double apart = std::clamp(kApartOfPassesDone * passes, kFirstPassesApart, kPassesApart);
+    return static_cast<int64_t>(std::ceil(std::min(apart * steps / passes, 1e9)));
   }
 
   /// Measures the present iterate and passes its row on.
@@ -225,6 +254,7 @@ class Loop {
     reader(lastVisited_);
     reader(trace_.every);
     reader(trace_.values);
+    trace_.count();
     for (double* value : numbers(last_)) reader(*value);
     uint64_t count = 0;
     reader(count);

@@ -38,8 +38,10 @@ struct RunOptions {
                     "Stop once the objective has not fallen by this fraction of itself over `patience` trace points; "
                     "0: never.")
             .integer("patience", "", &RunOptions::patience, at_least(1), "Trace points that `tolerance` looks back on.")
-            .integer("traceEvery", "", &RunOptions::traceEvery, at_least(1),
-                     "Steps between trace points; auto: at most 512 points, thinned evenly as the run gets longer.")
+            .integer(
+                "traceEvery", "", &RunOptions::traceEvery, at_least(1),
+                "Steps between trace points; auto: at most 512 points, thinned evenly as the run gets longer, and half "
+                "a pass apart where a step sees only a part of the rows, since a point looks at all of them.")
             .integer("seed", "", &RunOptions::seed, at_least(0),
                      "Seed of the counter-based generator; the result is a function of data, options and seed.")
             .integer("threads", "", &RunOptions::threads, between(1, 1024),
@@ -57,7 +59,7 @@ struct RunOptions {
                 {"auto", "nearest-neighbours", "mixture", "two-sample"},
                 "Entropy of the certificate; auto: nearest neighbours up to 10 numbers a particle, else the mixture.")
             .integer("certificateEvery", "", &RunOptions::certificateEvery, at_least(1),
-                     "Steps between certificates along the run, at trace points; auto: only one at the end.");
+                     "Steps between certificates along the run, each a trace point; auto: only one at the end.");
     return table;
   }
 };

@@ -1,4 +1,5 @@
 // The one loop around every algorithm, proved on a method that counts: budgets, stop rules, trace, snapshots, divergence.
+#include <algorithm>
 #include <chrono>
 
 #include "test/native/walk.h"
@@ -103,6 +104,41 @@ TEST_CASE("driver: an automatic trace never exceeds 512 rows, evenly thinned, wi
   Walk given;
   given.objective = [](int64_t) { return 1.0; };
   CHECK(column(run(given, plan({{"steps", 2000.0}, {"traceEvery", 1.0}})), 0).size() == 2001);  // as asked
+}
+
+TEST_CASE(
+    "driver: where a step sees a hundredth of the rows, looks at all of them are rare, and the same for every budget") {
+  const auto trace_of = [](double passes) {
+    Walk walk;
+    walk.passesPerStep = 0.01;
+    walk.objective = [](int64_t) { return 1.0; };
+    return column(run(walk, plan({{"passes", passes}})), 1);
+  };
+  const std::vector<double> at = trace_of(20);
+  for (size_t i = 1; i + 1 < at.size(); ++i) {
+    CHECK(at[i] - at[i - 1] <= 1);
+    if (at[i - 1] > 3) CHECK(at[i] - at[i - 1] >= 0.5);  // the interval is what it stays
+  }
+  CHECK(at.size() >= 20);
+  CHECK(at.size() <= 16 + 2 * 18 + 2);
+  const std::vector<double> sooner = trace_of(6);
+  CHECK(std::equal(sooner.begin(), sooner.end() - 1, at.begin()));  // but for the row that closes it
+}
+
+TEST_CASE("driver: every certificate that was asked for is a trace point, and is kept when others are thinned") {
+  Walk walk;
+  walk.passesPerStep = 0.01;
+  walk.objective = [](int64_t) { return 1.0; };
+  const std::vector<double> at = column(run(walk, plan({{"passes", 70.0}, {"certificateEvery", 7.0}})), 0);
+  for (double step = 0; step <= 7000; step += 7) CHECK(std::find(at.begin(), at.end(), step) != at.end());
+  CHECK(at.size() > 1000);
+  Walk full;
+  full.objective = [](int64_t) { return 1.0; };
+  const RunRecord record = run(full, plan({{"passes", 2.5 * 5000}, {"certificateEvery", 1000.0}}));
+  const std::vector<double> thinned = column(record, 0);
+  for (double step : {0.0, 1000.0, 2000.0, 3000.0})
+    CHECK(std::find(thinned.begin(), thinned.end(), step) != thinned.end());
+  CHECK(thinned.size() <= 520);
 }
 
 TEST_CASE("driver: every recorded row is passed on, in order, with the numbers of the trace") {

@@ -27,6 +27,7 @@ class Walk : public Method {
   std::function<void(int64_t, const CancelToken*)> halfway = [](int64_t, const CancelToken*) {};
   std::function<void(int64_t, const CancelToken*)> measuring = [](int64_t, const CancelToken*) {};
   double enough = 0;
+  double passesPerStep = 2.5;
   int64_t longStep = 0;
   int64_t done = 0;
   int64_t measured = 0;
@@ -41,7 +42,7 @@ class Walk : public Method {
   }
   bool long_step() const override { return done + 1 == longStep; }
   int64_t steps() const override { return done; }
-  double passes() const override { return 2.5 * static_cast<double>(done); }
+  double passes() const override { return passesPerStep * static_cast<double>(done); }
   double last_loss() const override { return lastLoss_; }
   Measurement measure() override {
     ++measured;
