@@ -124,6 +124,10 @@ export class LinearModel {
       () => {
         const { algorithm = 'auto', scale = 'none', loss: asked = 'auto', ...model } = this.options
         const { sampleWeights, classWeights, signal: _, initial, checkpoint, resume, path, pathRatio, ...run } = options
+        if (path === undefined && pathRatio !== undefined)
+          throw new InvalidOptionError(
+            `pathRatio is ${pathRatio}, but there is no path; say of how many points with path, or leave it out.`,
+          )
         const { loss, preparation, targets } = describeTargets(train, asked, scale)
         const classes = preparation.classes
         const outputs = !classes

@@ -137,6 +137,7 @@ std::string LinearMethod::remedy() const { return "the step is too large; use a 
 
 LinearFit::LinearFit(const LinearFitRequest& request) : request_(request) {
   model_ = LinearOptions::table().parse("linear", request.model);
+  model_.refuse_idle();
   options_ = LinearRunOptions::table().parse("run", request.run);
   loss_ = {model_.loss, model_.lossWidth};
   rows_ = data_rows(request.data, kernels_of(request.isa));

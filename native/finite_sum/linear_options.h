@@ -35,6 +35,14 @@ struct LinearOptions {
             .boolean("nonNegative", &LinearOptions::nonNegative, "Keep all weights (not the intercept) at or above 0.");
     return table;
   }
+
+  /// Throws InvalidOption for an option that would change nothing beside the others.
+  void refuse_idle() const {
+    if (lossWidth != LinearOptions().lossWidth && loss != LossKind::SmoothHinge && loss != LossKind::Huber)
+      throw Error(ErrorCode::InvalidOption,
+                  "linear: lossWidth is given but the loss has no width; choose 'smooth-hinge' "
+                  "or 'huber', or leave it out.");
+  }
 };
 
 struct LinearRunOptions {

@@ -145,6 +145,7 @@ describe('LinearModel', () => {
     await refused({ algorithm: { name: 'auto', step: 1 } }, {}, "algorithm 'auto' has no options")
     await refused({ algorithm: { name: 'svrg', minibatch: 5000 } }, {}, 'minibatch is 5000 but the data have 442 rows')
     await refused({}, { path: 5 }, 'l1 is 0')
+    await refused({ l1: 0.1 }, { pathRatio: 0.1 }, 'pathRatio is 0.1, but there is no path')
     await refused({}, { sampleWeights: new Float64Array(3) }, 'sample weights hold 3 numbers')
   })
 
@@ -170,6 +171,12 @@ describe('LinearModel', () => {
       [sparse({ columnIndices: Int32Array.of(0, 4, 1, 2) }), {}, data, /column 4; expected 0 to 3/],
       [sparse(), { l1: -1 }, option, /'l1' is -1; expected/],
       [sparse(), { l2: -1 }, option, /'l2' is -1; expected/],
+      [
+        sparse(),
+        { lossWidth: 2 },
+        option,
+        /lossWidth is given but the loss has no width; choose 'smooth-hinge' or 'huber'/,
+      ],
       [sparse(), { algorithm: { name: 'svrg', minibatch: 5 } }, option, /minibatch is 5 .* 4 rows; use at most that/],
     ]
     for (const [rows, options, code, words] of table)
