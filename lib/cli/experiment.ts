@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { Command } from 'commander'
 import type { Study, StudySummary } from '../experiment'
 import type { TrialRecord, TrialState } from '../store'
+import { conditions } from './conditions'
 import { exitCodes, UsageError } from './exit'
 import { onInterrupt } from './interrupt'
 import { note, print, printJson, startProgress } from './output'
@@ -166,10 +167,9 @@ Example:
         throw new UsageError(`--state is '${flags.state}'; expected one of ${trialStates.join(', ')}.`)
       const store = StudyStore.open(folder)
       const { document, words } = studySummary(store, folder)
-      const filters = flags.where.map(conditionOf)
-      const chosen = (trial: TrialRecord) =>
-        (flags.state === undefined || trial.state === flags.state) && filters.every((holds) => holds(trial))
-      const listing = flags.list || flags.state !== undefined || filters.length > 0
+      const fits = conditions(flags.where, store)
+      const chosen = (trial: TrialRecord) => (flags.state === undefined || trial.state === flags.state) && fits(trial)
+      const listing = flags.list || flags.state !== undefined || flags.where.length > 0
       const trials = listing ? store.trials(chosen) : []
       if (flags.json) return printJson({ ...document(), ...(listing && { trials }) })
       print(words())
@@ -186,22 +186,4 @@ function listed(trials: readonly TrialRecord[]): string {
     return `${String(number).padStart(6)}  ${state.padEnd(9)} ${values.join(' ')} seed=${seed}  ${failure ? `${failure.code}: ${failure.message}` : results.join(', ')}`
   })
   return lines.length > 0 ? `\n${lines.join('\n')}` : '\nno such trial.'
-}
-
-/** `name=value`, `name!=value`, `name<number`, … as a test of a trial. */
-export function conditionOf(text: string): (trial: TrialRecord) => boolean {
-  const [, name, operator, value] = /^([\w.]+)(<=|>=|!=|=|<|>)(.*)$/.exec(text) ?? []
-  if (name === undefined || value === undefined || (/[<>]/.test(operator as string) && !Number.isFinite(Number(value))))
-    throw new UsageError(`--where is '${text}'; expected NAME=VALUE, or NAME and one of < <= > >= != with a number.`)
-  return (trial) => {
-    const found = name === 'seed' || name === 'number' ? trial[name] : (trial.options[name] ?? trial.metrics[name])
-    if (found === undefined) return false
-    const same = String(found) === value || (typeof found === 'number' && value !== '' && found === Number(value))
-    if (operator === '=') return same
-    if (operator === '!=') return !same
-    const [a, b] = [Number(found), Number(value)]
-    if (operator === '<') return a < b
-    if (operator === '<=') return a <= b
-    return operator === '>' ? a > b : a >= b
-  }
 }

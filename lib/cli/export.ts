@@ -2,9 +2,8 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import type { ExportFormat } from '../export'
-import type { TrialRecord } from '../store'
+import { conditions } from './conditions'
 import { UsageError } from './exit'
-import { conditionOf } from './experiment'
 import { print, printJson } from './output'
 
 interface ExportFlags {
@@ -49,10 +48,9 @@ Examples:
       if (!exportFormats.includes(format as ExportFormat))
         throw new UsageError(`--format is '${format}'; expected one of ${exportFormats.join(', ')}, onnx.`)
       const { StudyStore } = await import('../store')
-      const filters = where.map(conditionOf)
+      const store = StudyStore.open(from)
       const names: Record<string, string> = { tensorboard: 'tensorboard', mlflow: 'mlruns' }
       const path = out ?? join(from, names[format] ?? `trials.${format}`)
-      const chosen = (trial: TrialRecord) => filters.every((holds) => holds(trial))
-      finish(await exportStudy(StudyStore.open(from), format as ExportFormat, path, chosen))
+      finish(await exportStudy(store, format as ExportFormat, path, conditions(where, store)))
     })
 }

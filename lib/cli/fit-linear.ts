@@ -5,7 +5,7 @@ import type { LinearFit, LinearLoss, Scores } from '../models'
 import type { Catalogue, ModelEntry } from '../native/entries'
 import { exitCodes } from './exit'
 import { printOutcome, printRow, sayable } from './fit-outcome'
-import { addCatalogueFlags, parseNumber } from './flags'
+import { addCatalogueFlags, parseInteger, parseNumber } from './flags'
 import { onInterrupt } from './interrupt'
 import { addLinearDataFlags, type LinearDataOptions, loadLinearData, oneOf } from './linear-data-flags'
 import { note, printJson, startProgress } from './output'
@@ -29,7 +29,7 @@ export function linearCommand(): Command {
   addLinearDataFlags(command)
     .option('--class-weights <kind>', 'balanced: every class weighs the same.', oneOf('--class-weights', 'balanced'))
     .option('--path <points>', 'A regularization path of so many points down from the largest l1.', (text) =>
-      parseNumber(text, '--path'),
+      parseInteger(text, '--path', 1),
     )
     .option('--path-ratio <ratio>', 'Smallest l1 of the path as a part of the largest.', (text) =>
       parseNumber(text, '--path-ratio'),

@@ -29,11 +29,13 @@ export function parseNumber(text: string, flag: string): number {
   return value
 }
 
-/** An integer of at least `min`, digits only. */
-export function parseInteger(text: string, flag: string, min: number): number {
+/** An integer from `min` to `max`, digits only. */
+export function parseInteger(text: string, flag: string, min: number, max = Number.POSITIVE_INFINITY): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-  if (!Number.isSafeInteger(value) || value < min)
-    throw new InvalidOptionError(`${flag} is '${text}'; expected an integer of at least ${min}.`)
+  if (!Number.isSafeInteger(value) || value < min || value > max)
+    throw new InvalidOptionError(
+      `${flag} is '${text}'; expected an integer ${max < Number.POSITIVE_INFINITY ? `from ${min} to ${max}` : `of at least ${min}`}.`,
+    )
   return value
 }
 

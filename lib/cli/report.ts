@@ -106,7 +106,7 @@ export function serveCommand(): Command {
       'Show the page of a study live while its trials run. Read-only, and for this machine alone unless told.',
     )
     .argument('<folder>', 'folder of the study')
-    .option('--port <integer>', 'Port; 0: any that is free.', (text) => parseInteger(text, '--port', 0), 8765)
+    .option('--port <integer>', 'Port; 0: any that is free.', (text) => parseInteger(text, '--port', 0, 65535), 8765)
     .option(
       '--host <address>',
       'Address to listen on; one that is not loopback shows the study to the network.',

@@ -171,7 +171,11 @@ Napi::Value fit_linear(const Napi::CallbackInfo& arguments) {
     request.checkpoint = optional_text(object, "checkpoint", "");
     request.resume = optional_text(object, "resume", "");
     request.isa = optional_text(object, "isa", "");
-    if (!absent(object.Get("path"))) request.path = read_count(object.Get("path"), "path");
+    if (!absent(object.Get("path"))) {
+      request.path = read_count(object.Get("path"), "path");
+      if (request.path < 1)
+        refuse(ErrorCode::InvalidOption, "path", object.Get("path"), "a whole number of at least 1");
+    }
     if (!absent(object.Get("pathRatio"))) {
       if (!object.Get("pathRatio").IsNumber())
         refuse(ErrorCode::InvalidOption, "pathRatio", object.Get("pathRatio"), "a number");

@@ -182,6 +182,11 @@ test('a study is exported, and Parquet read back by another reader has every num
       gap: row.gap,
     })),
   ).toEqual(expected)
+  for (const command of [['status'], ['export', '--format', 'csv']]) {
+    const misspelt = meanfield(command[0] as string, plain, ...command.slice(1), '--where', 'test.acuracy>0.5')
+    expect(misspelt.status).toBe(1)
+    expect(misspelt.stderr).toMatch(/--where names 'test.acuracy', which no trial has; did you mean test.accuracy\?/)
+  }
   const { json } = meanfield('export', plain, '--format', 'tensorboard', '--where', 'seed=0', '--json')
   expect(json.files).toHaveLength(4)
   const mlflow = meanfield('export', plain, '--format', 'mlflow', '--out', join(folder, 'mlruns'), '--json')

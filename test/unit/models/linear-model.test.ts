@@ -145,6 +145,7 @@ describe('LinearModel', () => {
     await refused({ algorithm: { name: 'auto', step: 1 } }, {}, "algorithm 'auto' has no options")
     await refused({ algorithm: { name: 'svrg', minibatch: 5000 } }, {}, 'minibatch is 5000 but the data have 442 rows')
     await refused({}, { path: 5 }, 'l1 is 0')
+    await refused({ l1: 0.1 }, { path: 0 }, 'path is 0; expected a whole number of at least 1')
     await refused({ l1: 0.1 }, { pathRatio: 0.1 }, 'pathRatio is 0.1, but there is no path')
     await refused({}, { sampleWeights: new Float64Array(3) }, 'sample weights hold 3 numbers')
   })
