@@ -66,6 +66,24 @@ export function addColumnFlags(command: Command): Command {
     )
 }
 
+/** The same as rows one piece after the other, and a test set as `--test` has it, once columns and classes are settled. */
+export async function openStream(options: DataOptions) {
+  const { target, group, time, holdout } = options
+  if (target === undefined)
+    throw new UsageError('no column to learn was named; say --target COLUMN (its name, or its number from 0).')
+  const whole = Object.entries({ group, time, holdout }).find(([, value]) => value !== undefined)
+  if (whole) throw new UsageError(`--${whole[0]} divides rows that are all there; leave it out, or --stream.`)
+  const { Dataset, DatasetStream } = await import('../data')
+  const reading = { ...csvOptions(options), target: targetOf(options, target) }
+  return {
+    rows: DatasetStream.fromFile(options.data, { ...reading, ...columnOptions(options) }),
+    test: ({ classes, encoding }: Pick<Dataset, 'classes' | 'encoding'>) =>
+      options.test === undefined
+        ? undefined
+        : Dataset.fromFile(options.test, { ...reading, ...(classes && { classes }), ...(encoding && { encoding }) }),
+  }
+}
+
 export async function loadData(options: DataOptions, seed: number): Promise<LoadedData> {
   if (options.target === undefined)
     throw new UsageError('no column to learn was named; say --target COLUMN (its name, or its number from 0).')
@@ -73,8 +91,7 @@ export async function loadData(options: DataOptions, seed: number): Promise<Load
   const { Dataset } = await import('../data')
   const { readLike } = await import('../data/read-like')
   const start = performance.now()
-  // Without a header there are only numbers to name a column by.
-  const target = !options.header && /^\d+$/.test(options.target) ? Number(options.target) : options.target
+  const target = targetOf(options, options.target)
   const { group, time } = options
   const keys = { ...(group !== undefined && { group }), ...(time !== undefined && { time }) }
   const reading = { ...csvOptions(options), target, ...(options.dtype && { dtype: options.dtype }) }
@@ -85,6 +102,11 @@ export async function loadData(options: DataOptions, seed: number): Promise<Load
   }
   const test = options.test === undefined ? undefined : await readLike(all, options.test, reading)
   return { train: all, ...(test && { test }), seconds: (performance.now() - start) / 1000 }
+}
+
+/** Without a header there are only numbers to name a column by. */
+function targetOf({ header }: DataOptions, target: string): string | number {
+  return !header && /^\d+$/.test(target) ? Number(target) : target
 }
 
 export function columnOptions({ categorical, missing }: Pick<DataOptions, 'categorical' | 'missing'>) {

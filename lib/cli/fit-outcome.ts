@@ -19,7 +19,7 @@ export const printRow = (name: string, words: string) => print(`${name.padEnd(24
 export interface ToldFit {
   chosen: Record<string, { value: number | string; why: string }>
   seconds: Record<string, number>
-  scores: { train: import('../models').Scores; test?: import('../models').Scores }
+  scores: { train?: import('../models').Scores; test?: import('../models').Scores }
   device: string
   isa: string
   threads: number

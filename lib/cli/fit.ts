@@ -1,11 +1,11 @@
 /** `meanfield fit MODEL`: train a model on a file, print its scores and its certificate, save it. */
 import { Command } from 'commander'
 import type { ModelEntry } from '../native/entries'
-import { addDataFlags, type DataOptions, loadData } from './data-flags'
-import { exitCodes } from './exit'
+import { addDataFlags, type DataOptions, loadData, openStream } from './data-flags'
+import { exitCodes, UsageError } from './exit'
 import { linearCommand } from './fit-linear'
 import { printOutcome, printRow, sayable } from './fit-outcome'
-import { addCatalogueFlags } from './flags'
+import { addCatalogueFlags, parseInteger } from './flags'
 import { onInterrupt } from './interrupt'
 import { note, printJson, startProgress } from './output'
 import { viewedSteps, writeParticleView } from './particle-view'
@@ -20,6 +20,8 @@ interface FitFlags extends DataOptions {
   particleView?: string
   checkpoint?: string
   resume?: string
+  stream?: boolean
+  shuffle?: number
   json?: boolean
 }
 
@@ -54,6 +56,13 @@ function meanFieldCommand(): Command {
     )
     .option('--checkpoint <file>', 'Write checkpoints here; after Ctrl-C the run can go on from it.')
     .option('--resume <file>', 'Continue from this checkpoint: same data, options and seed.')
+    .option(
+      '--stream',
+      'Read the rows once, in their order, and hold only some of them in memory: for files larger than it. Takes --algorithm sgd-langevin.',
+    )
+    .option('--shuffle <rows>', 'With --stream: put each so many rows into another order.', (text) =>
+      parseInteger(text, '--shuffle', 1),
+    )
     .option('--json', 'Print one JSON document and nothing else.')
     .addHelpText(
       'after',
@@ -77,8 +86,11 @@ Example:
 
 async function fitMeanField(
   options: FitFlags,
-  { model, algorithm, run }: ReturnType<ReturnType<typeof addCatalogueFlags>['collect']>,
+  flags: ReturnType<ReturnType<typeof addCatalogueFlags>['collect']>,
 ): Promise<number> {
+  if (options.stream) return fitRows(options, flags)
+  if (options.shuffle !== undefined) throw new UsageError('--shuffle is for --stream; leave it out, or say --stream.')
+  const { model, algorithm, run } = flags
   const { MeanFieldNetwork } = await import('../models')
   const json = options.json === true
   const seed = Number(run.seed ?? 0)
@@ -126,6 +138,57 @@ async function fitMeanField(
   }
 }
 
+/** The same with rows that are read once. */
+async function fitRows(
+  options: FitFlags,
+  { model, algorithm, run }: ReturnType<ReturnType<typeof addCatalogueFlags>['collect']>,
+): Promise<number> {
+  const { MeanFieldNetwork } = await import('../models')
+  const json = options.json === true
+  const { scale, scaleTargets, device, precision, out, checkpoint, resume, shuffle, particleView } = options
+  if (particleView !== undefined)
+    throw new UsageError('--particle-view needs particles along the way, which --stream does not keep; leave one out.')
+  if (out !== undefined) await requireFilePlace(out, '--out')
+  if (checkpoint !== undefined) await requireFilePlace(checkpoint, '--checkpoint')
+  const { rows, test } = await openStream(options)
+  const net = new MeanFieldNetwork({
+    ...model,
+    scale,
+    scaleTargets,
+    algorithm: { name: algorithm.name, ...algorithm.options } as never,
+  })
+  const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
+  const progress = startProgress(algorithm.name, json)
+  try {
+    const fitting = net.fitStream(rows, {
+      ...run,
+      device: device as 'auto',
+      precision: precision as 'float32',
+      signal: interrupt.signal,
+      ...(shuffle !== undefined && { shuffle }),
+      ...(checkpoint !== undefined && { checkpoint }),
+      ...(resume !== undefined && { resume }),
+    })
+    for await (const point of fitting)
+      progress.update(undefined, `loss ${point.loss.toPrecision(4)}, ${point.rows} rows`)
+    const fitted = await fitting
+    progress.stop()
+    const others = await test(net)
+    const scores = others ? { test: await net.score(others) } : {}
+    if (out !== undefined) await net.save(out)
+    const { trace: _, ...rest } = fitted
+    const document = { ...rest, scores, ...(out !== undefined && { file: out }) }
+    if (json) printJson(document)
+    else describe(document)
+    if (fitted.stop !== 'aborted') return exitCodes.done
+    if (!json && checkpoint !== undefined) note(`interrupted; go on with --resume ${checkpoint}`)
+    return exitCodes.interrupted
+  } finally {
+    progress.stop()
+    interrupt.release()
+  }
+}
+
 /** Fraction of the budget that a point has used. */
 function budget(
   run: Record<string, unknown>,
@@ -136,9 +199,11 @@ function budget(
   return (point) => Math.max(...given.map(([option, column]) => point[column] / Number(run[option])))
 }
 
-type Document = Omit<import('../models').MeanFieldSummary, 'seconds'> & {
+type Document = Omit<import('../models').MeanFieldSummary, 'seconds' | 'queries'> & {
   seconds: Record<string, number>
-  scores: { train: import('../models').Scores; test?: import('../models').Scores }
+  scores: { train?: import('../models').Scores; test?: import('../models').Scores }
+  progressiveLoss?: number
+  rows?: number
   file?: string
 }
 
@@ -149,6 +214,11 @@ function describe(fit: Document): void {
     'algorithm',
     `${fit.algorithm.name}, ${fit.steps} steps (${formatNumber(fit.passes)} passes), end: ${fit.stop}`,
   )
+  if (fit.rows !== undefined)
+    printRow(
+      'rows',
+      `${fit.rows}, mean loss before each was learned from ${formatNumber(fit.progressiveLoss as number)}`,
+    )
   printRow('objective', `${formatNumber(fit.objective)} (mean loss ${formatNumber(fit.loss)})`)
   if (certificate) {
     printRow(

@@ -271,16 +271,18 @@ export async function scanRecords(
   delimiter: string,
   take: (scanner: RecordScanner) => void,
 ): Promise<void> {
+  for await (const scanner of fedScanner(path, delimiter)) while (scanner.next()) take(scanner)
+}
+
+/** The scanner of a file, each time that it has been given more bytes: its records are to be taken before the next ones come. */
+export async function* fedScanner(path: string, delimiter: string): AsyncGenerator<RecordScanner, void, undefined> {
   const scanner = new RecordScanner(path, delimiter)
-  const drain = () => {
-    while (scanner.next()) take(scanner)
-  }
   for await (const chunk of readBytes(path)) {
     scanner.push(chunk)
-    drain()
+    yield scanner
   }
   scanner.end()
-  drain()
+  yield scanner
 }
 
 /** Throws InvalidDataError for a record that has more or fewer cells than the first line. */

@@ -211,6 +211,49 @@ export class Dataset {
     return fromNdArrays(await readIdx(features), features, await readIdx(targets), targets, options)
   }
 
+  /**
+   * The rows of several data sets, one after the other, copied. They have the same columns, classes and number of targets.
+   *
+   * @throws InvalidDataError when they differ, or there are none
+   */
+  static concat(parts: readonly Dataset[]): Dataset {
+    const first = parts[0]
+    if (!first) throw new InvalidDataError('there are 0 data sets to put together, expected at least 1; pass some')
+    if (parts.length === 1) return first
+    for (const [i, { featureNames, classes, targetColumns }] of parts.entries()) {
+      const same = (a?: readonly string[], b?: readonly string[]) => JSON.stringify(a) === JSON.stringify(b)
+      const differs =
+        (!same(featureNames, first.featureNames) && 'columns') ||
+        (!same(classes, first.classes) && 'classes') ||
+        (targetColumns !== first.targetColumns && 'number of targets')
+      if (differs)
+        throw new InvalidDataError(
+          `data set ${i} has other ${differs} than data set 0; read it with the encoding and classes of that one`,
+          { index: i },
+        )
+    }
+    const rows = parts.reduce((sum, part) => sum + part.rows, 0)
+    const type = parts.some(({ features }) => features instanceof Float64Array) ? Float64Array : Float32Array
+    const features = allocate(type, rows * first.columns)
+    const targets = allocate(Float64Array, rows * first.targetColumns)
+    let at = 0
+    for (const part of parts) {
+      features.set(part.features, at * first.columns)
+      targets.set(part.targets, at * first.targetColumns)
+      at += part.rows
+    }
+    const groups = parts.flatMap(({ groups = [] }) => groups)
+    const times = parts.flatMap(({ times = [] }) => Array.from(times))
+    return new Dataset({
+      ...first.#parts(),
+      features,
+      targets,
+      rows,
+      ...(groups.length === rows && { groups }),
+      ...(times.length === rows && { times: Float64Array.from(times) }),
+    })
+  }
+
   /** SHA-256, in hexadecimal, of shapes, types, values and classes; not of names. Computed when first asked for. */
   get hash(): string {
     this.#hash ??= this.#digest()

@@ -30,6 +30,22 @@ export interface Frame {
   place(row: number): string
 }
 
+/** Pieces of a table: the first has up to `head` rows, the others up to `rows`. */
+export interface PieceRows {
+  readonly head: number
+  readonly rows: number
+}
+
+/** All rows in one. */
+export const wholePiece: PieceRows = { head: Number.POSITIVE_INFINITY, rows: Number.POSITIVE_INFINITY }
+
+/** The one piece of a reader that was asked for no more. */
+export async function wholeFrame(pieces: AsyncGenerator<Frame, void, undefined>): Promise<Frame> {
+  const { value } = await pieces.next()
+  await pieces.return()
+  return value as Frame
+}
+
 export const isMissingAt = ({ values }: FrameColumn, row: number): boolean => {
   const value = values[row]
   return value === undefined || Number.isNaN(value)

@@ -4,7 +4,7 @@ import { readTargets } from './arrays'
 import type { DatasetParts } from './dataset'
 import { type Encoding, type EncodingOptions, encode, encodedNames, encodingFromJson, fitEncoding } from './encoding'
 import { columnOf, type Frame, type FrameColumn, isMissingAt } from './frame'
-import { requireClasses, requireTask, type Task } from './labels'
+import { requireClasses, requireTask, type Task, unknownLabel } from './labels'
 import { type Dtype, requireNames, show } from './options'
 import type { FeatureMatrix } from './table'
 
@@ -138,6 +138,14 @@ function targetsOf(
         `${frame.place(row)}, column '${name}': the target is missing; fill it in, remove the row, or pass missing: 'drop'`,
         { column: name, row },
       )
+  // With the file and line, which the reading of targets below does not know.
+  const known = classes && new Set(classes)
+  for (const row of known ? rows : [])
+    if (!known?.has(labelAt(column, row)))
+      throw unknownLabel(`${frame.place(row)}, column '${name}'`, labelAt(column, row), classes as readonly string[], {
+        column: name,
+        row,
+      })
   if (column.type === 'text') {
     const mixed = column.mixedAt
     if (mixed !== undefined && task === undefined)
@@ -162,6 +170,9 @@ function targetsOf(
     )
   return readTargets(Float64Array.from(values), undefined, task, classes)
 }
+
+const labelAt = ({ type, values }: FrameColumn, row: number): string =>
+  String(type === 'boolean' ? values[row] === 1 : values[row])
 
 function keysOf(frame: Frame, column: FrameColumn, rows: readonly number[]): readonly string[] {
   return rows.map((row) => {

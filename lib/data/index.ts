@@ -29,6 +29,7 @@ export { readNpy } from './readers/npy'
 export { readNpz } from './readers/npz'
 export { readSql, type SqlOptions } from './readers/sql'
 export type { SplitOptions } from './split'
+export { type ArrayStreamOptions, DatasetStream, type PieceOptions, type StreamOptions } from './stream'
 export { type FeatureMatrix, type FeatureOptions, readFeatures, type TableOptions } from './table'
 export {
   applyScaler,

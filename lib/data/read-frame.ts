@@ -2,11 +2,11 @@
 import { InvalidOptionError } from '../native/errors'
 import { requirePath } from './bytes'
 import type { HeaderOptions } from './columns'
-import type { Frame } from './frame'
+import { type Frame, type PieceRows, wholeFrame, wholePiece } from './frame'
 import { requireChoice } from './options'
-import { readCsvFrame } from './readers/csv-frame'
-import { readDecoded } from './readers/decoder'
-import { readJsonLines } from './readers/json-lines'
+import { csvFrames } from './readers/csv-frame'
+import { decodedFrames } from './readers/decoder'
+import { jsonFrames } from './readers/json-lines'
 
 export type FileFormat = 'csv' | 'parquet' | 'arrow' | 'jsonl'
 
@@ -37,18 +37,26 @@ export async function readFrame(
   options: FrameOptions = {},
   wanted: readonly (string | number)[] = [],
 ): Promise<Frame> {
+  return wholeFrame(framePieces(path, options, wanted, wholePiece))
+}
+
+/** The same in pieces, of Parquet its groups of rows; Arrow is read whole. */
+export function framePieces(
+  path: string,
+  options: FrameOptions,
+  wanted: readonly (string | number)[],
+  pieces: PieceRows,
+): AsyncGenerator<Frame, void, undefined> {
   const format = formatOf(requirePath(path), options.format)
   const { header, delimiter } = options
-  if (format === 'csv')
-    return readCsvFrame(
-      path,
-      { ...(header !== undefined && { header }), ...(delimiter !== undefined && { delimiter }) },
-      wanted,
-    )
+  if (format === 'csv') {
+    const given = { ...(header !== undefined && { header }), ...(delimiter !== undefined && { delimiter }) }
+    return csvFrames(path, given, wanted, pieces)
+  }
   const names = wanted.length > 0 && wanted.every((name) => typeof name === 'string') ? (wanted as string[]) : undefined
   if (delimiter !== undefined)
     throw new InvalidOptionError(`delimiter is given for ${path}, which is no delimited text; leave it out`, {
       option: 'delimiter',
     })
-  return format === 'jsonl' ? readJsonLines(path) : readDecoded(format, path, names)
+  return format === 'jsonl' ? jsonFrames(path, pieces) : decodedFrames(format, path, names, pieces !== wholePiece)
 }

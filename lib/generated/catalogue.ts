@@ -58,8 +58,10 @@ export interface SgdLangevinOptions {
   name: 'sgd-langevin'
   /** Step size in the master objective's units; auto: 1/L. (η) Default "auto". */
   step?: number | 'auto'
-  /** Rows of each stochastic gradient, drawn without replacement; auto: ⌈√n⌉. (B) Default "auto". */
+  /** Rows of each stochastic gradient; auto: ⌈√n⌉. (B) Default "auto". */
   minibatch?: number | 'auto'
+  /** Rows of a step: drawn without replacement, anew for each step; or one after the other, as they lie in the data, each once a pass. Default "random". */
+  order?: 'random' | 'rows'
   /** Draw the noise; false is plain stochastic gradient descent, a control without certificate. Default true. */
   noise?: boolean
 }

@@ -12,7 +12,8 @@ import {
 import type { Loss } from './losses'
 import { inner, once } from './maps'
 import type { MeanFieldFit } from './mean-field-fit'
-import type { MeanFieldFitOptions, MeanFieldNetwork } from './mean-field-network'
+import type { MeanFieldNetwork } from './mean-field-network'
+import type { MeanFieldFitOptions } from './mean-field-options'
 import { type Preparation, prepare } from './preparation'
 import { abortError, Run } from './run'
 

@@ -10,12 +10,8 @@ export {
 } from './linear-model'
 export type { Loss as MeanFieldLoss } from './losses'
 export type { MeanFieldFit, MeanFieldSummary, Trace } from './mean-field-fit'
-export {
-  type MeanFieldFitOptions,
-  MeanFieldNetwork,
-  type MeanFieldNetworkOptions,
-  type PredictOptions,
-} from './mean-field-network'
+export { MeanFieldNetwork } from './mean-field-network'
+export type { MeanFieldFitOptions, MeanFieldNetworkOptions, PredictOptions } from './mean-field-options'
 export {
   type MinimaxFit,
   MinimaxGame,
@@ -34,3 +30,5 @@ export {
 export type { Rows } from './preparation'
 export { abortError, Run, type RunControls } from './run'
 export type { ClassScores, RegressionScores, Scores } from './scores'
+export type { MeanFieldStreamFit, MeanFieldStreamOptions, MeanFieldStreamPoint } from './stream-options'
+export type { DatasetChunks } from './stream-rows'

@@ -1,30 +1,29 @@
 /** The mean-field two-layer network: h(x) = the mean of h_θ(x) over M particles θ, trained with a certificate. */
-import type { Dataset, Encoding, ScalerKind } from '../data'
+import type { Dataset, Encoding } from '../data'
 import { requireBoolean, requireNames } from '../data/options'
-import {
-  type MeanFieldAlgorithm,
-  type MeanFieldOptions,
-  type RunOptions,
-  type TracePoint,
-  traceColumns,
-} from '../generated/catalogue'
+import { type TracePoint, traceColumns } from '../generated/catalogue'
 import {
   binding,
   catalogue,
   chooseDevice,
   choosePrecision,
-  type Device,
   fromNative,
   InvalidDataError,
   InvalidOptionError,
   type NativeFitRequest,
   type OptionValues,
-  type Precision,
 } from '../native'
 import { type Begun, fitMany, type MeanFieldManyOptions, type MeanFieldManyRun, type Preparing } from './fit-many'
 import { Jobs } from './jobs'
 import { chooseLoss, classLoss, type Loss, outputsOf, tableOf } from './losses'
 import { describeFit, type MeanFieldFit, type MeanFieldSummary, resolvedModel } from './mean-field-fit'
+import {
+  type MeanFieldFitOptions,
+  type MeanFieldNetworkOptions,
+  type PredictOptions,
+  requireFitOptions,
+} from './mean-field-options'
+import { fitStream, type ReadyFit } from './mean-field-stream'
 import {
   type Preparation,
   prepare,
@@ -39,54 +38,11 @@ import { abortError, type Run } from './run'
 import { readModel, type SavedModel, writeModel } from './saved-model'
 import { type ScoreManyOptions, type Scoring, scoreMany } from './score-many'
 import { classIndices, classProbabilities, type Scores, scoreClasses, scoreRegression } from './scores'
+import type { MeanFieldStreamFit, MeanFieldStreamOptions, MeanFieldStreamPoint } from './stream-options'
+import type { DatasetChunks } from './stream-rows'
 import { lastRow } from './trace-columns'
 
-/** Options of the network; `outputs` follows from the data. */
-export interface MeanFieldNetworkOptions extends Omit<MeanFieldOptions, 'outputs' | 'loss'> {
-  /**
-   * `'auto'` (default): squared for regression, logistic for two classes, softmax for more. Logistic and smooth hinge take
-   * two classes, softmax any number, squared and Huber numbers.
-   */
-  loss?: Loss | 'auto'
-  /** How the method is called, or its options with the name among them. Default `'langevin'`. */
-  algorithm?: MeanFieldAlgorithm
-  /** Scaling of the features, fitted on the training data: mean 0 and deviation 1 (default), to [0, 1], principal components of variance 1, or none. */
-  scale?: ScalerKind
-  /** Bring regression targets to mean 0 and deviation 1 for training; predictions are in the units of the data. Default true. */
-  scaleTargets?: boolean
-}
-
-/** Options of one fit: budget, stop rules, seed, threads (`RunOptions`), and what goes in and out beside the data. */
-export interface MeanFieldFitOptions extends RunOptions {
-  /** Data that are only scored, in the trace. */
-  validation?: Dataset
-  /** Where to run. Default `'auto'`. */
-  device?: Device
-  /**
-   * Of the products on a CUDA device, where tensor cores multiply `tf32` or `bf16`: relative errors of 2^-11 and 2^-8 a
-   * factor, with float32 accumulation. Default `'float32'`, which agrees with the CPU to rounding. `device: 'auto'`
-   * computes in float32 where it takes the CPU.
-   */
-  precision?: Precision
-  /** Stops the run, which then resolves with `stop: 'aborted'`; raised before the data have been looked at it rejects with an AbortError. */
-  signal?: AbortSignal
-  /** Starting particles, M × p; absent: drawn from N(0, initialVariance · I). */
-  initial?: Float32Array
-  /** Steps whose particles are kept in `snapshots`, increasing; 0 is the start. */
-  snapshots?: readonly number[]
-  /** File that is written every `checkpointSeconds`, on abort and at the end. */
-  checkpoint?: string
-  /** Checkpoint to continue from: same data, options and seed, or it is refused. */
-  resume?: string
-}
-
-/** Options of a prediction: a signal to stop it with, and where to run it, by default on the CPU. */
-export interface PredictOptions {
-  signal?: AbortSignal
-  device?: Device
-}
-
-interface Fitted {
+export interface Fitted {
   preparation: Preparation
   /** M × p */
   particles: Float32Array
@@ -161,6 +117,32 @@ export class MeanFieldNetwork {
       begin: ({ network, train, options = {} }, how) => network.#begin(train, options, how),
       claim: (network) =>
         network.#jobs.claim('a network of fitMany is being fitted; give every run a network of its own.'),
+    })
+  }
+
+  /**
+   * Trains on rows that are read once and need not fit in memory: data sets one after the other, as `DatasetStream` gives them, by
+   * `sgd-langevin` with the rows in their order. The result is that of `fit` with these rows at once, bit for bit, where scales and
+   * 'auto' options are the same: neither depends on how the rows are divided. See MeanFieldStreamOptions for what settles them.
+   *
+   * @example
+   * const net = new MeanFieldNetwork({ particles: 1000, algorithm: { name: 'sgd-langevin', minibatch: 128 } })
+   * const fitted = await net.fitStream(DatasetStream.fromFile('clicks.csv.gz', { target: 'clicked' }), { seed: 7 })
+   * console.log(fitted.progressiveLoss, fitted.rows)
+   */
+  fitStream(
+    chunks: DatasetChunks,
+    options: MeanFieldStreamOptions = {},
+  ): Run<MeanFieldStreamFit, MeanFieldStreamPoint> {
+    return fitStream(chunks, options, {
+      options: this.options,
+      claim: () => this.#jobs.claim(),
+      ready: (train, fit, algorithm) =>
+        new MeanFieldNetwork({ ...this.options, algorithm }).#ready(train, fit, { prepare, tableOf }),
+      holding: (fitted) => new MeanFieldNetwork(this.options).#hold(fitted),
+      settle: (fitted) => {
+        this.#hold(fitted)
+      },
     })
   }
 
@@ -314,6 +296,25 @@ export class MeanFieldNetwork {
 
   /** The request of a fit, and what makes its result the state of this network. */
   async #begin(train: Dataset, options: MeanFieldFitOptions, how: Preparing): Promise<Begun<MeanFieldFit>> {
+    const { request, preparation, device, preparing } = await this.#ready(train, options, how)
+    return {
+      request,
+      settle: (result) => {
+        const fit = describeFit(request, result, device, preparing)
+        const { trace: _, snapshots: __, ...summary } = fit
+        const { particles, parameters } = result
+        this.#hold({ preparation, particles, parameters, model: resolvedModel(fit), summary })
+        return fit
+      },
+    }
+  }
+
+  #hold(fitted: Fitted): this {
+    this.#fitted = fitted
+    return this
+  }
+
+  async #ready(train: Dataset, options: MeanFieldFitOptions, how: Preparing): Promise<ReadyFit> {
     const start = performance.now()
     const device = chooseDevice(requireFitOptions(options).device)
     const precision = choosePrecision(device, options.precision, options.device)
@@ -322,16 +323,7 @@ export class MeanFieldNetwork {
     const preparing = (performance.now() - start) / 1000
     request.backend = device.name
     request.precision = precision
-    return {
-      request,
-      settle: (result) => {
-        const fit = describeFit(request, result, device, preparing)
-        const { trace: _, snapshots: __, ...summary } = fit
-        const { particles, parameters } = result
-        this.#fitted = { preparation, particles, parameters, model: resolvedModel(fit), summary }
-        return fit
-      },
-    }
+    return { request, preparation, device, preparing }
   }
 
   async #request(
@@ -368,16 +360,4 @@ export class MeanFieldNetwork {
       resume,
     }
   }
-}
-
-const fitOptionNames = ['validation', 'device', 'precision', 'signal', 'initial', 'snapshots', 'checkpoint', 'resume']
-
-function requireFitOptions(options: MeanFieldFitOptions): MeanFieldFitOptions {
-  requireNames('fit', options, [...catalogue().run.map(({ name }) => name), ...fitOptionNames])
-  for (const name of ['checkpoint', 'resume'] as const)
-    if (options[name] === '')
-      throw new InvalidOptionError(`${name} is '', expected the name of a file; pass one or leave it out`, {
-        option: name,
-      })
-  return options
 }

@@ -73,6 +73,11 @@ export interface NativeFitRequest {
   run: OptionValues
   /** M × p starting particles; absent: drawn from the initial law. */
   initial?: Float32Array
+  /**
+   * Steps that `initial` has behind it: `train` holds the next rows of a stream, for `sgd-langevin`. Nothing is measured: the
+   * objective is NaN, `loss` the mean over the rows, each before it was learned from.
+   */
+  firstStep?: number
   /** Steps after which the particles are copied into `snapshots`, increasing; 0 is the start. */
   snapshots?: number[]
   /** File written at the end, on cancellation, and every `checkpointSeconds`. */

@@ -27,6 +27,8 @@ constexpr double kGuardedSeconds = 0.01;
 constexpr double kGuardedCopies = 4;
 // An objective this many times above its start has left every descent argument behind.
 constexpr double kExplosion = 1e3;
+// Passes are sums of parts such as B/n: ten times 0.1 is below 1, and still a pass.
+constexpr double kWholePass = 1 - 1e-9;
 
 /// The trace, thinned evenly so that it never holds more than kMaxTraceRows rows: every second row is dropped and the
 /// interval doubled when it is full. Which steps are kept depends on the method alone, not on its speed. Rows that were
@@ -108,7 +110,7 @@ class Loop {
     std::vector<double> closing;
     try {
       stop_ = advance();
-      if (stop_ != "cancelled" && lastRecorded_ != method_.steps()) closing = measured_row();
+      if (plan_.measured && stop_ != "cancelled" && lastRecorded_ != method_.steps()) closing = measured_row();
     } catch (const Error& error) {
       if (error.code() != ErrorCode::Cancelled) throw;
       stop_ = "cancelled";
@@ -136,7 +138,7 @@ class Loop {
       method_.interrupt_with(&cancel_);
       if (lastVisited_ != method_.steps()) {
         snapshot_if_due();
-        if (trace_.due(method_.steps())) {
+        if (plan_.measured && trace_.due(method_.steps())) {
           if (lastRecorded_ != method_.steps()) record();
           if (options_.targetObjective && last_.objective <= *options_.targetObjective) return "target";
           const std::string finished = method_.finished(last_);
@@ -145,7 +147,7 @@ class Loop {
         }
         lastVisited_ = method_.steps();  // last, so that an interrupted visit is made again after resuming
       }
-      if (method_.steps() >= maxSteps_ || (options_.passes && method_.passes() >= *options_.passes) ||
+      if (method_.steps() >= maxSteps_ || (options_.passes && method_.passes() >= *options_.passes * kWholePass) ||
           (options_.seconds && elapsed() >= *options_.seconds))
         return "budget";
       if (!plan_.checkpoint.empty() && seconds_since(lastCheckpoint_) >= options_.checkpointSeconds) save();

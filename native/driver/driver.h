@@ -70,6 +70,7 @@ struct RunPlan {
   std::string checkpoint;          // file, empty: none
   std::string resume;              // file, empty: start anew
   std::string identity;            // of data, options, seed; see checkpoint.h
+  bool measured = true;            // false: no trace, and no stop rule that needs one
 };
 
 struct RunRecord {

@@ -130,12 +130,13 @@ class Resolver {
   Neuron neuron;
   double ridge = 0;                              // λ'
   double entropy = 0;                            // λ
-  Choice gradientStep{0, ""};                    // 1/L
+  std::function<Choice()> gradientStep;          // 1/L
   std::function<Choice(const Neuron&)> stepFor;  // 1/L of another neuron
   double resolved = 0;                           // η that the method runs with
   std::vector<Chosen> chosen;
 
-  double step(Auto<double>& option) { return number("step", option, gradientStep); }
+  /// The loss may have to be evaluated for 1/L, so only where it is wanted.
+  double step(Auto<double>& option) { return option ? *option : number("step", option, gradientStep()); }
   double number(const char* name, Auto<double>& option, const Choice& choice) {
     if (!option) {
       option = choice.value;

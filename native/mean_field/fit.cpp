@@ -147,6 +147,12 @@ MeanFieldFit::MeanFieldFit(const FitRequest& request, const MeanFieldAlgorithm& 
         "'free' and at least two particles; leave certificateEvery out or change these.");
   if (!std::is_sorted(request.snapshots.begin(), request.snapshots.end()))
     throw Error(ErrorCode::InvalidOption, "snapshots must be increasing steps.");
+  if (request.firstStep && (algorithmName_ != "sgd-langevin" || model_.preconditioner != Preconditioning::None ||
+                            !request.initial || !request.resume.empty() || !request.checkpoint.empty()))
+    throw Error(
+        ErrorCode::InvalidOption,
+        "firstStep is given: a fit goes on with other rows by sgd-langevin, without preconditioner or checkpoint, from "
+        "initial particles; expected these. Leave firstStep out for a fit of its own.");
   choose_machine(request.backend, request.isa, request.precision);
 }
 
@@ -203,7 +209,7 @@ void MeanFieldFit::place(Problem& problem) const {
     problem.write_particles(request_.initial);
   else
     problem.draw_initial(Stream::Init, 0);
-  problem.project();
+  if (!request_.firstStep) problem.project();
 }
 
 FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(const double*)>& onPoint) {
@@ -261,6 +267,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     return made;
   };
   problem.geometry = model_.geometry;
+  problem.firstStep = request_.firstStep.value_or(0);
   if (preconditioned) problem.preconditioner = &preconditioner;
   if (model_.annealing != Annealing::Constant)
     problem.schedule = {model_.annealing,
@@ -269,7 +276,12 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
                         model_.annealingSteps, model_.annealRidge};
   problem.interrupt_with(&cancel);
   place(problem);
-  const double gradient = std::isfinite(loss_.gradient_bound(shape.neuron.outputs)) ? 0 : mean_gradient(problem);
+  // Where the loss does not bound it the mean gradient is measured at the start, if a step size is asked of it at all.
+  std::optional<double> measured;
+  const auto gradient = [&] {
+    if (!measured) measured = std::isfinite(loss_.gradient_bound(shape.neuron.outputs)) ? 0 : mean_gradient(problem);
+    return *measured;
+  };
   Resolver resolver;
   resolver.rows = train.rows;
   resolver.particles = shape.particles;
@@ -289,9 +301,9 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     steepest *= std::max(preconditioner.largest, 1.0);
   }
   resolver.stepFor = [&](const Neuron& neuron) {
-    return auto_step(neuron, loss_, curvature, steepest, variance, gradient);
+    return auto_step(neuron, loss_, curvature, steepest, variance, gradient());
   };
-  resolver.gradientStep = resolver.stepFor(shape.neuron);
+  resolver.gradientStep = [&] { return resolver.stepFor(shape.neuron); };
   const std::unique_ptr<ParticleMethod> method = algorithm_.start(problem, validation, resolver);
   result.chosen.insert(result.chosen.end(), resolver.chosen.begin(), resolver.chosen.end());
   ThreadPool pool(result.threads);
@@ -306,11 +318,12 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
       options_.certificateDraws.value_or(static_cast<int64_t>(std::min(20000.0, std::max(1000.0, affordable))));
   // The mixture of the certificate takes a step without preconditioner.
   certificate.step =
-      preconditioned ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient).value : resolver.resolved;
+      preconditioned ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient()).value : resolver.resolved;
   method->certify_with(certificate, pool, certifiable() ? options_.certificateEvery.value_or(0) : 0);
   result.setupSeconds = seconds_since(start);
 
   RunPlan plan{options_, request_.snapshots, request_.checkpoint, request_.resume, ""};
+  plan.measured = !request_.firstStep;
   if (!plan.checkpoint.empty() || !plan.resume.empty()) plan.identity = identity();
   RunRecord record = drive(*method, plan, cancel, onPoint);
 
@@ -331,7 +344,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   result.trace = std::move(record.trace);
   result.snapshots = std::move(record.snapshots);
   result.objective = record.last.objective;
-  result.loss = record.last.loss;
+  result.loss = plan.measured ? record.last.loss : method->progressive_loss();
   result.steps = method->steps();
   result.passes = method->passes();
   result.solveSeconds = record.seconds;

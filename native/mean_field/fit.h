@@ -30,6 +30,9 @@ struct FitRequest {
   OptionValues run;
   const float* initial = nullptr;  // M × p
   int64_t initialCount = 0;
+  /// Steps that the initial particles have behind them: the rows are the next ones of a stream, and are not measured (the
+  /// objective is NaN, `loss` the mean over the rows, each before it was learned from). Absent: a fit of its own.
+  std::optional<int64_t> firstStep;
   std::vector<int64_t> snapshots;
   std::string checkpoint;
   std::string resume;

@@ -16,6 +16,7 @@ namespace meanfield {
 class ParticleMethod : public Method {
  public:
   virtual Certificate certify(const CancelToken* cancel) = 0;
+  virtual double progressive_loss() const = 0;
   /// At trace points whose step is a multiple of `every` (0: none) the measurement holds a certificate. `pool` must outlive
   /// the method.
   void certify_with(const CertificateOptions& options, ThreadPool& pool, int64_t every) {
@@ -44,8 +45,12 @@ class MeanFieldMethod : public ParticleMethod {
       ~Annealed() { problem.settle(); }
     } annealed{problem_};
     problem_.anneal(steps());
-    passes_ += A::step(state_, problem_, options_, step_).passes;
+    const double passes = A::step(state_, problem_, options_, step_).passes;
+    passes_ += passes;
+    seen_ += state_.lastLoss * passes;
   }
+  /// Mean loss of the rows that this object's steps looked at, each before the step that learned of it.
+  double progressive_loss() const override { return seen_ / passes_; }
   bool long_step() const override { return A::long_step(state_, options_); }
   int64_t steps() const override { return state_.steps; }
   double passes() const override { return passes_; }
@@ -105,6 +110,7 @@ class MeanFieldMethod : public ParticleMethod {
   typename A::Options options_;
   double step_;
   double passes_ = 0;
+  double seen_ = 0;  // Σ loss · passes of the steps
   const CancelToken* cancel_ = nullptr;
   typename A::State state_;
 };

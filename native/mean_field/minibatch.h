@@ -1,7 +1,9 @@
-// Minibatches without replacement, a pure function of (seed, step): no epochs, nothing to store in a checkpoint.
+// Minibatches without replacement, a pure function of (seed, step): no epochs, nothing to store in a checkpoint. Or the rows
+// in their order, a pure function of the step: what can be done with rows that come and go.
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "native/core/philox.h"
@@ -31,6 +33,16 @@ inline std::vector<int32_t> draw_minibatch(uint64_t seed, int64_t step, int64_t 
 struct Minibatch {
   Minibatch(uint64_t seed, int64_t step, int64_t rows, int64_t size) : count(size) {
     if (size < rows) index = draw_minibatch(seed, step, rows, size);
+  }
+  /// B rows after those of step k − 1; a pass takes ⌈n/B⌉ steps, the last one what is left of the rows.
+  static Minibatch in_order(int64_t step, int64_t rows, int64_t size) {
+    const int64_t first = step % ((rows + size - 1) / size) * size;
+    Minibatch batch(0, 0, rows, rows);
+    batch.count = std::min(size, rows - first);
+    if (batch.count == rows) return batch;
+    batch.index.resize(static_cast<size_t>(batch.count));
+    std::iota(batch.index.begin(), batch.index.end(), static_cast<int32_t>(first));
+    return batch;
   }
   Rows rows() const { return {index.empty() ? nullptr : index.data(), count}; }
   int64_t row(int64_t i) const { return index.empty() ? i : index[static_cast<size_t>(i)]; }

@@ -50,6 +50,7 @@ class Problem {
   double entropy;                // λ, likewise
   const double initialVariance;  // of the law q⁽¹⁾ = N(0, · I)
   const uint64_t seed;
+  int64_t firstStep = 0;  // steps done before on other rows, of which these are the next
 
   /// Makes further networks on the same backend, with the same matrices under the same numbers; needed by the algorithms
   /// that keep a second set of particles (anchor, reservoir, samples) and by the certificate.

@@ -3,8 +3,9 @@
 //
 //     θ_r ← θ_r − η [ (1/B) Σ_{i ∈ I_k} ℓ_z(z_i, y_i) ∇h_{θ_r}(x_i) + 2λ' θ_r ] + √(2λη) ξ_r ,     ξ_r ~ N(0, I).
 //
-// The minibatch I_k of B rows, drawn without replacement, is shared by all particles, because the network has to be
-// evaluated on it. B = n is `langevin`, bit for bit. The noise of the gradient, of variance factor (n−B)/(B(n−1)),
+// The minibatch I_k of B rows, drawn without replacement or taken in the order of the rows, is shared by all particles, because
+// the network has to be evaluated on it. B = n is `langevin`, bit for bit. In order, a pass needs a row once: the rows may come in
+// blocks, each fitted from where the last one ended (`firstStep`), with the same result, bit for bit, as if all were there. The noise of the gradient, of variance factor (n−B)/(B(n−1)),
 // leaves a floor under the objective that no number of particles lowers. A step costs 4BMp flops.
 #pragma once
 #include <cmath>
@@ -21,9 +22,12 @@ struct SgdLangevin : ParticleAlgorithm {
   static constexpr const char* kSource = "Suzuki, Wu, Nitanda, NeurIPS 2023, arXiv 2306.07221";
   static constexpr int64_t kDefaultSteps = 10000;
 
+  enum class Order { Random, Rows };
+
   struct Options {
     Auto<double> step;        // η
     Auto<int64_t> minibatch;  // B
+    Order order = Order::Random;
     bool noise = true;
 
     static const OptionTable<Options>& table() {
@@ -31,7 +35,10 @@ struct SgdLangevin : ParticleAlgorithm {
           OptionTable<Options>()
               .number("step", "η", &Options::step, above(0), "Step size in the master objective's units; auto: 1/L.")
               .integer("minibatch", "B", &Options::minibatch, between(1, 1e9),
-                       "Rows of each stochastic gradient, drawn without replacement; auto: ⌈√n⌉.")
+                       "Rows of each stochastic gradient; auto: ⌈√n⌉.")
+              .choice("order", &Options::order, {"random", "rows"},
+                      "Rows of a step: drawn without replacement, anew for each step; or one after the other, as they "
+                      "lie in the data, each once a pass.")
               .boolean("noise", &Options::noise,
                        "Draw the noise; false is plain stochastic gradient descent, a control without certificate.");
       return table;
@@ -54,10 +61,17 @@ struct SgdLangevin : ParticleAlgorithm {
     resolver.minibatch(kName, options.minibatch);
     return resolver.step(options.step);
   }
-  static State init(Problem&, const Options&) { return {}; }
+  static State init(Problem& problem, const Options&) {
+    State state;
+    state.steps = problem.firstStep;
+    return state;
+  }
 
   static Info step(State& state, Problem& problem, const Options& options, double step) {
-    const Minibatch batch(problem.seed, state.steps, problem.train.rows, *options.minibatch);
+    const int64_t n = problem.train.rows;
+    const Minibatch batch = options.order == Order::Rows
+                                ? Minibatch::in_order(state.steps - problem.firstStep, n, *options.minibatch)
+                                : Minibatch(problem.seed, state.steps, n, *options.minibatch);
     Update update;
     update.keep = 1 - 2 * step * problem.ridge;
     update.rate = step;
@@ -66,7 +80,7 @@ struct SgdLangevin : ParticleAlgorithm {
     update.field = {problem.seed, Stream::Noise};
     state.lastLoss = problem.descend(batch.rows(), state.weights, update);
     ++state.steps;
-    return {static_cast<double>(batch.count) / static_cast<double>(problem.train.rows)};
+    return {static_cast<double>(batch.count) / static_cast<double>(n)};
   }
 
   static bool samples(const Options& options) { return options.noise; }

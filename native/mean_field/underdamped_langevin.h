@@ -71,10 +71,10 @@ struct UnderdampedLangevin : ParticleAlgorithm {
   }
 
   static double resolve(Options& options, Resolver& resolver) {
-    const double L = 1 / resolver.gradientStep.value;
-    const double friction =
-        resolver.number("friction", options.friction,
-                        {std::sqrt(L), "√L, L = " + text(L) + " from step: " + resolver.gradientStep.why});
+    const Choice smooth = resolver.gradientStep();
+    const double L = 1 / smooth.value;
+    const double friction = resolver.number("friction", options.friction,
+                                            {std::sqrt(L), "√L, L = " + text(L) + " from step: " + smooth.why});
     return resolver.number(
         "step", options.step,
         {std::min(1 / std::sqrt(L), friction / L), "the smaller of 1/√L and γ/L, half the stable step"});

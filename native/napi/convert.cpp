@@ -77,6 +77,7 @@ FitRequest read_fit_request(const Napi::Object& request, Pins& pins) {
     fit.initial = read_floats(request.Get("initial"), "initial", count, pins);
     fit.initialCount = static_cast<int64_t>(count);
   }
+  if (!absent(request.Get("firstStep"))) fit.firstStep = read_count(request.Get("firstStep"), "firstStep");
   if (!absent(request.Get("snapshots"))) {
     if (!request.Get("snapshots").IsArray())
       refuse(ErrorCode::InvalidOption, "snapshots", request.Get("snapshots"), "an array of steps");

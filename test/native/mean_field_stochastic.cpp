@@ -70,6 +70,31 @@ TEST_CASE("sgd-langevin with B = n and svrg-langevin with m = 1 are langevin, bi
   }
 }
 
+TEST_CASE("sgd-langevin with the rows in order: each row once a pass, and block after block the particles of one run") {
+  const int64_t n = 23, B = 5, d = 3, M = 37, first = 2 * B;
+  for (int64_t k = 0; k < 10; ++k) {
+    const Minibatch batch = Minibatch::in_order(k, n, B);
+    CHECK(batch.count == (k % 5 == 4 ? 3 : B));
+    for (int64_t i = 0; i < batch.count; ++i) CHECK(batch.row(i) == k % 5 * B + i);
+  }
+  SgdLangevin::Options options;
+  options.minibatch = B;
+  options.order = SgdLangevin::Order::Rows;
+  for (const Backend* backend : {reference_backend(), cpu_backend()}) {
+    TanhModel whole(M, n, d, 0.01, 0.01, 2, backend), begin(M, first, d, 0.01, 0.01, 2, backend);
+    const std::vector<float> half = run<SgdLangevin>(begin.problem, options, 0.3, 2);
+    Network network(backend, TanhModel::shape(M, d, 1));
+    const MatrixView<const float> rest{whole.x.data() + first * d, n - first, d};
+    Problem problem(network, {network.add_matrix(rest), n - first, whole.y.data() + first}, {LossKind::Squared, 1},
+                    0.01, 0.01, 1, 2);
+    problem.firstStep = 2;
+    problem.write_particles(half.data());
+    const std::vector<float> end = run<SgdLangevin>(problem, options, 0.3, 3);
+    CHECK(run<SgdLangevin>(whole.problem, options, 0.3, 5) == end);
+    CHECK(end != half);
+  }
+}
+
 TEST_CASE("svrg-langevin: on the linear model the control variate is exact, the run is langevin to rounding") {
   const std::vector<double> targets = {40, 55, 60, 70, 71, 80, 83, 90, 95};
   LinearModel a(6, targets, 0.2, 0.3, 50, 3), b(6, targets, 0.2, 0.3, 50, 3);

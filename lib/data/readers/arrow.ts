@@ -1,7 +1,9 @@
 /** Arrow tables, and Arrow IPC files and streams (Feather version 2 is one), by apache-arrow. */
+import { isUtf8 } from 'node:buffer'
 import { InvalidDataError } from '../../native/errors'
 import { importModule, requireOptional } from '../../native/import-module'
 import { ColumnBuilder, type Frame, type FrameColumn } from '../frame'
+import { checkArrow } from './arrow-check'
 import { decodeLz4Frame } from './lz4-frame'
 
 /** What is needed of an Arrow table, of whatever version of the package. */
@@ -17,10 +19,13 @@ interface ArrowData {
   readonly nullCount: number
   readonly type: unknown
   readonly stride: number
-  readonly values?: { readonly length: number }
+  readonly values?: ArrayBufferView & { readonly length: number }
   readonly valueOffsets?: ArrayLike<number | bigint>
   readonly nullBitmap?: { readonly length: number }
   readonly dictionary?: { readonly length: number; readonly data: readonly ArrowData[] }
+  /** Of texts that lie outside their 16 bytes. */
+  readonly variadicBuffers?: readonly { readonly length: number }[]
+  getValid(index: number): boolean
 }
 
 type Arrow = typeof import('apache-arrow')
@@ -43,6 +48,7 @@ export async function arrowColumns(path: string, bytes: Uint8Array, wanted?: rea
   const arrow = requireOptional<Arrow>('apache-arrow', 'reading Arrow files')
   await registerCodecs(arrow)
   try {
+    checkArrow(bytes)
     return columnsOf(path, arrow.tableFromIPC(bytes), wanted)
   } catch (cause) {
     if (cause instanceof InvalidDataError) throw cause
@@ -79,31 +85,43 @@ function columnsOf(source: string, table: ArrowTable, wanted?: readonly string[]
 }
 
 /** The package believes the lengths that a file tells: beyond the end of a buffer it finds nulls, or zeros. */
-function requireBuffers(
-  { length, nullCount, type, stride, values, valueOffsets, nullBitmap, dictionary }: ArrowData,
-  place: string,
-): void {
+function requireBuffers(column: ArrowData, place: string): void {
+  const { length, nullCount, type, stride, values, valueOffsets, nullBitmap, dictionary } = column
   const refuse = (what: string) => {
     throw new InvalidDataError(
       `${place} is damaged: its ${what} do not fit its ${length} rows; fetch or write the file again`,
     )
   }
-  const bits = /^Bool/.test(String(type))
+  const name = String(type)
+  const bits = name.startsWith('Bool')
   if (!valueOffsets && values && values.length < (bits ? Math.ceil(length / 8) : length * stride)) refuse('values')
   if (nullCount > 0 && (nullBitmap?.length ?? 0) < Math.ceil(length / 8)) refuse('nulls')
-  if (!values && !valueOffsets && !/^(Null|Struct|List|FixedSize|Union|Dense|Sparse|Map)/.test(String(type)))
-    refuse('values')
+  if (!values && !valueOffsets && !/^(Null|Struct|List|FixedSize|Union|Dense|Sparse|Map)/.test(name)) refuse('values')
   if (valueOffsets && length > 0) {
-    if (valueOffsets.length < length + 1) refuse('offsets')
+    if (valueOffsets.length < length + 1 || (valueOffsets[0] as number) < 0) refuse('offsets')
     for (let i = 0; i < length; i++)
       if ((valueOffsets[i] as number) > (valueOffsets[i + 1] as number)) refuse('offsets')
     if (values && Number(valueOffsets[length]) > values.length) refuse('offsets')
+    if (values instanceof Uint8Array && name.includes('Utf8') && !isUtf8(values)) refuse('texts')
   }
+  if (/^(Utf8|Binary)View/.test(name) && values) requireViews(column, values, refuse)
   if (!dictionary) return
   for (const data of dictionary.data) requireBuffers(data, place)
   const indices = values as unknown as ArrayLike<number>
-  for (let i = 0; i < length; i++)
-    if (!(Number(indices[i]) < dictionary.length) && nullCount === 0) refuse('categories')
+  for (let i = 0; i < length; i++) {
+    const index = Number(indices[i])
+    if (!(index >= 0 && index < dictionary.length) && (nullCount === 0 || column.getValid(i))) refuse('categories')
+  }
+}
+
+/** A text of up to 12 bytes lies in its view; a longer one where buffer and offset say. */
+function requireViews({ length, variadicBuffers }: ArrowData, values: ArrayBufferView, refuse: (what: string) => void) {
+  const view = new DataView(values.buffer, values.byteOffset, values.byteLength)
+  for (let at = 0; at < 16 * length; at += 16) {
+    const [size, buffer, offset] = [0, 8, 12].map((word) => view.getInt32(at + word, true)) as [number, number, number]
+    if (size < 0 || (size > 12 && !(offset >= 0 && offset + size <= (variadicBuffers?.[buffer]?.length ?? -1))))
+      refuse('texts')
+  }
 }
 
 function requireTable(table: ArrowTable): ArrowTable {

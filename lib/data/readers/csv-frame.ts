@@ -2,41 +2,53 @@
 import { InvalidDataError } from '../../native/errors'
 import { isMissing } from '../cell-error'
 import { chooseColumns, type HeaderOptions, requireHeaderOptions } from '../columns'
-import { type RecordScanner, requireCells, scanRecords } from '../csv'
-import { ColumnBuilder, type Frame } from '../frame'
+import { fedScanner, type RecordScanner, requireCells } from '../csv'
+import { ColumnBuilder, type Frame, type PieceRows } from '../frame'
 
-/** Cells as in Dataset.fromCsv; a cell that is empty, NA, N/A, NaN, null or ? is missing. */
-export async function readCsvFrame(
+/**
+ * Cells as in Dataset.fromCsv; a cell that is empty, NA, N/A, NaN, null or ? is missing. The file is read as pieces are asked
+ * for.
+ */
+export async function* csvFrames(
   path: string,
   options: HeaderOptions,
   hints: readonly (string | number)[],
-): Promise<Frame> {
+  { head, rows }: PieceRows,
+): AsyncGenerator<Frame, void, undefined> {
   const { delimiter, header } = requireHeaderOptions(path, options)
   const features = hints.length > 0 ? hints : undefined
-  const lines: number[] = []
-  const builders: ColumnBuilder[] = []
-  await scanRecords(path, delimiter, (scanner) => {
-    if (scanner.blank && builders.length !== 1)
-      throw new InvalidDataError(`${path}, line ${scanner.line}: the line is blank; remove it`, {
-        file: path,
-        line: scanner.line,
-      })
-    if (builders.length === 0) {
-      const { names, header: named } = chooseColumns(path, scanner, { header, delimiter, features }, false)
-      builders.push(...names.map((name) => new ColumnBuilder(name)))
-      if (named) return
-    }
-    addRecord(path, scanner, builders)
-    lines.push(scanner.line)
-  })
-  if (lines.length === 0)
-    throw new InvalidDataError(`${path} has no rows, expected at least one row of data; check the file`, { file: path })
-  return {
-    source: path,
-    rows: lines.length,
-    columns: builders.map((builder) => builder.finish()),
-    place: (row) => `${path}, line ${lines[row]}`,
+  let names: readonly string[] | undefined
+  let [most, lines, builders] = [head, [] as number[], [] as ColumnBuilder[]]
+  const piece = (): Frame => {
+    const taken = lines
+    const columns = builders.map((builder) => builder.finish())
+    most = rows
+    lines = []
+    builders = (names ?? []).map((name) => new ColumnBuilder(name))
+    return { source: path, rows: taken.length, columns, place: (row) => `${path}, line ${taken[row]}` }
   }
+  let empty = true
+  for await (const scanner of fedScanner(path, delimiter)) {
+    while (scanner.next()) {
+      if (scanner.blank && builders.length !== 1)
+        throw new InvalidDataError(`${path}, line ${scanner.line}: the line is blank; remove it`, {
+          file: path,
+          line: scanner.line,
+        })
+      if (!names) {
+        const chosen = chooseColumns(path, scanner, { header, delimiter, features }, false)
+        names = chosen.names
+        builders = names.map((name) => new ColumnBuilder(name))
+        if (chosen.header) continue
+      }
+      addRecord(path, scanner, builders)
+      empty = false
+      if (lines.push(scanner.line) === most) yield piece()
+    }
+  }
+  if (empty)
+    throw new InvalidDataError(`${path} has no rows, expected at least one row of data; check the file`, { file: path })
+  if (lines.length > 0) yield piece()
 }
 
 function addRecord(path: string, scanner: RecordScanner, builders: readonly ColumnBuilder[]): void {

@@ -14,32 +14,59 @@ export interface DecoderRequest {
   format: 'parquet' | 'arrow'
   path: string
   wanted?: readonly string[]
+  /** Number of a group of rows of a Parquet file; absent: all rows. */
+  group?: number
 }
 
-export type DecoderAnswer = { rows: number; columns: FrameColumn[] } | { error: { code?: ErrorCode; message: string } }
+export interface DecodedColumns {
+  rows: number
+  columns: FrameColumn[]
+  /** Of the group in the file. */
+  firstRow: number
+  groups: number
+}
+
+export type DecoderAnswer = DecodedColumns | { error: { code?: ErrorCode; message: string } }
 
 /** Seconds that a file may take, and more for each megabyte: some hundred times what one takes that is whole. */
 const patience = { file: 15, megabyte: 10 }
 
 /**
- * @param wanted names of the columns to read; absent: all
+ * @param wanted names of the columns to read; undefined: all
+ * @param byGroups one group of rows of a Parquet file after the other
  * @throws InvalidDataError for a file that is damaged, or a wanted column of lists or structures
  */
-export async function readDecoded(
+export async function* decodedFrames(
   format: DecoderRequest['format'],
   path: string,
-  wanted?: readonly string[],
-): Promise<Frame> {
+  wanted: readonly string[] | undefined,
+  byGroups: boolean,
+): AsyncGenerator<Frame, void, undefined> {
+  for (let group = 0, groups = 1; group < groups; group++) {
+    const answer = await decode({ format, path, ...(wanted && { wanted }), ...(byGroups && { group }) })
+    if (byGroups) groups = answer.groups
+    if (answer.rows > 0) yield frameOf(path, answer)
+  }
+}
+
+const frameOf = (path: string, { rows, columns, firstRow }: DecodedColumns): Frame => ({
+  rows,
+  columns,
+  source: path,
+  place: (row) => `${path}, row ${firstRow + row}`,
+})
+
+async function decode(request: DecoderRequest): Promise<DecodedColumns> {
+  const { path } = request
   const { size } = await stat(requirePath(path)).catch((error) => {
     throw readError(path, error, 'a damaged file')
   })
-  const request = { format, path, ...(wanted && { wanted }) }
   const answer = await decoder.ask(request, patience.file + (patience.megabyte * size) / 1e6)
   if ('error' in answer) {
     const { message, code } = answer.error
     throw fromNative(Object.assign(new Error(message), { code }))
   }
-  return { ...answer, source: path, place: (row) => `${path}, row ${row}` }
+  return answer
 }
 
 /** One process, started at the first file, which does not keep the program alive. */

@@ -1,16 +1,18 @@
 /** JSON lines (https://jsonlines.org): an object a line, each key a column; plain or gzip. */
 import { InvalidDataError } from '../../native/errors'
 import { readBytes } from '../bytes'
-import { ColumnBuilder, type Frame } from '../frame'
+import { ColumnBuilder, type Frame, type PieceRows } from '../frame'
 import { show } from '../options'
 
-/** A key that a line lacks is a missing value there. Throws InvalidDataError naming file and line. */
-export async function readJsonLines(path: string): Promise<Frame> {
-  const builders = new Map<string, ColumnBuilder>()
-  const lines: number[] = []
-  let number = 0
-  const add = (bytes: Uint8Array) => {
-    number++
+/**
+ * A key that a line lacks is a missing value there; a piece has the columns of those before it, and its own.
+ *
+ * @throws InvalidDataError naming file and line
+ */
+export async function* jsonFrames(path: string, { head, rows }: PieceRows): AsyncGenerator<Frame, void, undefined> {
+  let [most, lines] = [head, [] as number[]]
+  let builders = new Map<string, ColumnBuilder>()
+  const add = (bytes: Uint8Array, number: number) => {
     const place = () => `${path}, line ${number}`
     // A byte order mark is no part of the first line.
     const text = number === 1 ? decode(bytes, place).replace(/^\ufeff/, '') : decode(bytes, place)
@@ -28,26 +30,42 @@ export async function readJsonLines(path: string): Promise<Frame> {
       else builder.add(value, place)
     }
   }
+  const piece = (): Frame => {
+    const taken = lines
+    for (const builder of builders.values()) while (builder.rows < taken.length) builder.add(undefined, () => path)
+    const columns = Array.from(builders.values(), (builder) => builder.finish())
+    most = rows
+    lines = []
+    builders = new Map(Array.from(builders.keys(), (name) => [name, new ColumnBuilder(name)]))
+    return { source: path, rows: taken.length, columns, place: (row) => `${path}, line ${taken[row]}` }
+  }
+  let [number, empty] = [0, true]
+  for await (const some of linesOf(path))
+    for (const line of some) {
+      add(line, ++number)
+      if (lines.length > 0) empty = false
+      if (lines.length === most) yield piece()
+    }
+  if (empty || builders.size === 0)
+    throw new InvalidDataError(`${path} has no rows, expected an object in each line; check the file`, { file: path })
+  if (lines.length > 0) yield piece()
+}
+
+/** The lines that end in one chunk of the file after the other. */
+async function* linesOf(path: string): AsyncGenerator<Uint8Array[], void, undefined> {
   let rest: Uint8Array[] = []
   for await (const chunk of readBytes(path)) {
+    const lines = []
     let start = 0
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      add(rest.length > 0 ? Buffer.concat([...rest, chunk.subarray(start, end)]) : chunk.subarray(start, end))
+      lines.push(rest.length > 0 ? Buffer.concat([...rest, chunk.subarray(start, end)]) : chunk.subarray(start, end))
       rest = []
       start = end + 1
     }
     if (start < chunk.length) rest.push(Uint8Array.from(chunk.subarray(start)))
+    yield lines
   }
-  if (rest.length > 0) add(Buffer.concat(rest))
-  if (lines.length === 0 || builders.size === 0)
-    throw new InvalidDataError(`${path} has no rows, expected an object in each line; check the file`, { file: path })
-  for (const builder of builders.values()) while (builder.rows < lines.length) builder.add(undefined, () => path)
-  return {
-    source: path,
-    rows: lines.length,
-    columns: Array.from(builders.values(), (builder) => builder.finish()),
-    place: (row) => `${path}, line ${lines[row]}`,
-  }
+  if (rest.length > 0) yield [Buffer.concat(rest)]
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

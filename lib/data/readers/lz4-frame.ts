@@ -21,6 +21,13 @@ export function decodeLz4Frame(data: Uint8Array): Uint8Array {
   }
 }
 
+/** A block without a frame. Throws RangeError for a damaged one. */
+export function decodeLz4Block(block: Uint8Array): Uint8Array {
+  const out = new Output()
+  decodeBlock(block, out)
+  return out.finish()
+}
+
 /** Sequences of a token, literals, and a match further back; the last one has no match. */
 function decodeBlock(block: Uint8Array, out: Output): void {
   let at = 0

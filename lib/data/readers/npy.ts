@@ -3,6 +3,7 @@
 import { InvalidDataError } from '../../native/errors'
 import type { NumberArray } from '../arrays'
 import { readBytes } from '../bytes'
+import type { PieceRows } from '../frame'
 import { show } from '../options'
 import { ByteReader } from './byte-reader'
 import type { NdArray } from './nd-array'
@@ -28,6 +29,35 @@ export async function parseNpy(file: string, chunks: AsyncIterable<Uint8Array>):
     await reader.end()
     const values = type.decode(bytes, count)
     return { shape, values: fortran ? toRowMajor(values, shape) : values, boolean: descr.endsWith('b1') }
+  } finally {
+    await reader.close()
+  }
+}
+
+/**
+ * The same in pieces of `head` first indices and then of `rows`, each an array of its own.
+ *
+ * @throws InvalidDataError for an array in Fortran order, whose rows lie apart
+ */
+export async function* npyPieces(path: string, { head, rows }: PieceRows): AsyncGenerator<NdArray, void, undefined> {
+  const reader = new ByteReader(path, readBytes(path))
+  try {
+    const { descr, fortran, shape } = await readHeader(path, reader)
+    const [length = 1, ...rest] = shape
+    if (fortran && rest.length > 0)
+      throw new InvalidDataError(
+        `${path} is in Fortran order, where the numbers of a row lie apart; save it with numpy.ascontiguousarray, or read it whole`,
+        { file: path },
+      )
+    const type = elementType(path, descr)
+    const width = rest.reduce((product, n) => product * n, 1)
+    for (let first = 0, most = head; first < length; first += most, most = first === head ? rows : most) {
+      const count = Math.min(most, length - first)
+      const bytes = await reader.take(count * width * type.size)
+      const values = type.decode(bytes, count * width)
+      yield { shape: [count, ...rest], values, boolean: descr.endsWith('b1') }
+    }
+    await reader.end()
   } finally {
     await reader.close()
   }

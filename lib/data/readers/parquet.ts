@@ -1,35 +1,45 @@
 /** The columns of a Parquet file, by hyparquet; every compression of the format. */
+import type { FileMetaData } from 'hyparquet'
 import { InvalidDataError } from '../../native/errors'
 import { importModule } from '../../native/import-module'
 import { ColumnBuilder, type FrameColumn } from '../frame'
 import { show } from '../options'
+import { wholePages } from './page-codecs'
 
 type Reader = typeof import('hyparquet')
 type Compressors = typeof import('hyparquet-compressors')
 
+/** The bytes of a file, read as they are asked for. */
+export interface ByteSource {
+  readonly byteLength: number
+  slice(start: number, end?: number): ArrayBuffer | Promise<ArrayBuffer>
+}
+
 /**
  * @param path for messages
  * @param wanted names of the columns to read; absent: all
+ * @param group number of the group of rows to read; absent: all
+ * @returns `firstRow` of the file, and how many groups it has
  * @throws InvalidDataError for a file that is damaged, or a wanted column of lists or structures
  */
 export async function parquetColumns(
   path: string,
-  bytes: Uint8Array,
+  file: ByteSource,
   wanted?: readonly string[],
-): Promise<{ rows: number; columns: FrameColumn[] }> {
+  group?: number,
+): Promise<{ rows: number; columns: FrameColumn[]; firstRow: number; groups: number }> {
   const [{ parquetMetadataAsync, parquetRead, parquetSchema }, { compressors }] = await Promise.all([
     importModule<Reader>('hyparquet'),
     importModule<Compressors>('hyparquet-compressors'),
   ])
-  const file = {
-    byteLength: bytes.length,
-    slice: (start: number, end = bytes.length) =>
-      Uint8Array.prototype.slice.call(bytes, start, end).buffer as ArrayBuffer,
-  }
+  const codecs = wholePages(compressors)
   try {
     const metadata = await parquetMetadataAsync(file)
-    const rows = Number(metadata.num_rows)
-    requireRows(path, metadata, bytes.length, rows)
+    requireRows(path, metadata, file.byteLength, Number(metadata.num_rows))
+    const sizes = metadata.row_groups.map(({ num_rows }) => Number(num_rows))
+    const firstRow = sizes.slice(0, group ?? 0).reduce((sum, size) => sum + size, 0)
+    const rows = group === undefined ? Number(metadata.num_rows) : (sizes[group] as number)
+    const range = group === undefined ? {} : { rowStart: firstRow, rowEnd: firstRow + rows }
     const columns = []
     for (const { element, children } of parquetSchema(metadata).children) {
       const { name } = element
@@ -39,10 +49,12 @@ export async function parquetColumns(
           `${path}, column '${name}' holds lists or structures, expected numbers, texts or truth values; leave it out with features`,
           { file: path, column: name },
         )
+      requireChunks(path, element, metadata)
       const chunks: { rowStart: number; columnData: ArrayLike<unknown> }[] = []
-      await parquetRead({ file, metadata, compressors, columns: [name], onChunk: (chunk) => chunks.push(chunk) })
+      const onChunk = (chunk: (typeof chunks)[number]) => chunks.push(chunk)
+      await parquetRead({ file, metadata, compressors: codecs, columns: [name], ...range, onChunk })
       const builder = new ColumnBuilder(name)
-      const at = () => `${path}, row ${builder.rows - 1}`
+      const at = () => `${path}, row ${firstRow + builder.rows - 1}`
       for (const { columnData } of chunks.sort((a, b) => a.rowStart - b.rowStart))
         for (let i = 0; i < columnData.length; i++) builder.add(textOf(columnData[i]), at)
       if (builder.rows !== rows)
@@ -54,7 +66,7 @@ export async function parquetColumns(
         )
       columns.push(builder.finish())
     }
-    return { rows, columns }
+    return { rows, columns, firstRow, groups: sizes.length }
   } catch (cause) {
     if (cause instanceof InvalidDataError) throw cause
     throw new InvalidDataError(
@@ -67,6 +79,24 @@ export async function parquetColumns(
 
 /** An empty text stands for a missing value, as in the other readers. */
 const textOf = (value: unknown) => (value === '' ? undefined : value)
+
+/** Schema and groups tell the type of a column twice; what differs would be read as other numbers. */
+function requireChunks(
+  path: string,
+  { name, type }: { name: string; type?: string },
+  { row_groups }: Pick<FileMetaData, 'row_groups'>,
+): void {
+  for (const [i, { columns, num_rows }] of row_groups.entries()) {
+    const found = columns.filter(({ meta_data }) => meta_data?.path_in_schema[0] === name)
+    const chunk = found[0]?.meta_data
+    if (found.length === 1 && chunk?.type === type && chunk?.num_values === num_rows) continue
+    const seen = chunk ? `${chunk.num_values} values of type ${chunk.type}` : 'nothing'
+    throw new InvalidDataError(
+      `${path}, column '${name}' has ${seen} in group ${i}, expected ${num_rows} of type ${type}; fetch or write it again`,
+      { file: path, column: name },
+    )
+  }
+}
 
 /** A damaged count of rows must not make the reader wait for values that never come. */
 function requireRows(
