@@ -3,6 +3,7 @@
 //
 //   npm run bench -- [--n 2000,20000] [--d 10,100,784] [--m 1000,10000] [--threads 1,2] [--seconds 0.5] [--peers numpy,torch] [--cpu]
 //
+// --peers knows numpy, torch, torch-autograd, torch-compile and jax, of which those are taken that are installed.
 // --cpu takes seconds of the processor instead of the wall: for one thread on a machine that others use too.
 // PyTorch and NumPy are those of `MEANFIELD_BENCH_PYTHON` (default python3); ONNX Runtime is a peer too, on the wall, when
 // `MEANFIELD_BENCH_NODE` names a folder with onnxruntime-node in its node_modules. Sizes whose arrays no peer could hold are

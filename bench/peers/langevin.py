@@ -3,10 +3,11 @@
     f(x) = (1/M) sum_j tanh(w_j . x + b_j),  squared loss, float32, all of w and b moved, noise in every step:
     theta <- keep theta - rate gradient + noise normal.
 
-    python3 langevin.py [--peers numpy,torch,torch-autograd] [--threads 1] [--n 2000] [--d 10] [--m 1000] [--seconds 1]
+    python3 langevin.py [--peers numpy,torch,torch-autograd,torch-compile,jax] [--threads 1] [--n 2000] [--d 10] [--m 1000]
+                        [--seconds 1]
 
 Each peer runs at its best: products over chunks of rows, the chunk chosen among several by a trial; results in place; its
-own generator of normals. One JSON document a line: {"peer", "n", "d", "m", "threads", "chunk", "stepsPerSecond"}.
+own generator of normals. What torch-compile and jax compile is not in the time. One JSON document a line: {"peer", "n", "d", "m", "threads", "chunk", "stepsPerSecond"}.
 Run it with OPENBLAS_CORETYPE unset and ATEN_CPU_CAPABILITY=avx512 where the processor has it.
 """
 import argparse
@@ -27,6 +28,9 @@ arguments = parser.parse_args()
 clock = time.process_time if arguments.cpu else time.perf_counter
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = str(arguments.threads)
+# JAX has no number of threads but that of the processors it may use.
+if "jax" in arguments.peers and hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
 
 KEEP, RATE, NOISE = 0.9999, 0.01, 1e-3
 CHUNKS = (128, 256, 512, 1024, 2048, 20000)
@@ -126,7 +130,73 @@ def torch_autograd_step(n, d, m, chunk):
     return step
 
 
-PEERS = {"numpy": numpy_step, "torch": torch_step, "torch-autograd": torch_autograd_step}
+def torch_compile_step(n, d, m, chunk):
+    import torch
+
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(1)
+    x = torch.ones(n, d + 1)
+    x[:, :d] = torch.rand(n, d) * 2 - 1
+    y = torch.rand(n)
+    theta = torch.randn(d + 1, m) * 0.1
+    mean = torch.full((m,), 1 / m)
+    torch._dynamo.reset()  # each chunk is compiled for its own sizes
+
+    @torch.compile(dynamic=False)
+    def gradient_of(rows, targets, theta):
+        value = torch.tanh(rows @ theta)
+        weight = (value @ mean - targets) / n
+        return rows.t() @ ((1 - value * value) * weight[:, None])
+
+    @torch.compile(dynamic=False)
+    def move(theta, gradient, normal):
+        theta.mul_(KEEP).sub_(gradient, alpha=RATE).add_(normal, alpha=NOISE)
+
+    def step():
+        with torch.no_grad():
+            gradient = gradient_of(x[:chunk], y[:chunk], theta)
+            for first in range(chunk, n, chunk):
+                gradient += gradient_of(x[first : first + chunk], y[first : first + chunk], theta)
+            move(theta, gradient, torch.randn_like(theta))
+
+    return step
+
+
+def jax_step(n, d, m, chunk):
+    import jax
+    import jax.numpy as jnp
+
+    kx, ky, kt, key = jax.random.split(jax.random.key(1, impl="rbg"), 4)
+    x = jnp.concatenate([jax.random.uniform(kx, (n, d), minval=-1), jnp.ones((n, 1))], axis=1)
+    y = jax.random.uniform(ky, (n,))
+
+    def moved(theta, key):
+        key, now = jax.random.split(key)
+        gradient = jnp.zeros_like(theta)
+        for first in range(0, n, chunk):
+            rows = x[first : first + chunk]
+            value = jnp.tanh(rows @ theta)
+            weight = (value.mean(1) - y[first : first + chunk]) / n
+            gradient += rows.T @ ((1 - value * value) * weight[:, None])
+        return KEEP * theta - RATE * gradient + NOISE * jax.random.normal(now, theta.shape), key
+
+    compiled = jax.jit(moved, donate_argnums=0)
+    state = [jax.random.normal(kt, (d + 1, m)) * 0.1, key]
+
+    def step():
+        state[:] = compiled(*state)
+        state[0].block_until_ready()
+
+    return step
+
+
+PEERS = {
+    "numpy": numpy_step,
+    "torch": torch_step,
+    "torch-autograd": torch_autograd_step,
+    "torch-compile": torch_compile_step,
+    "jax": jax_step,
+}
 
 
 def median_seconds(step, seconds, least=3):
@@ -141,6 +211,9 @@ def median_seconds(step, seconds, least=3):
 def measure(peer, n, d, m):
     chunks = [n] if peer == "torch-autograd" else sorted({min(chunk, n) for chunk in CHUNKS})
     chunks = [chunk for chunk in chunks if chunk * m <= 5e8]
+    if peer in ("torch-compile", "jax"):  # which take seconds to compile each
+        chunks = [chunk for chunk in chunks if 2 <= n / chunk <= 20 or len(chunks) == 1][-3:] + ([n] if n * m <= 1e8 else [])
+        chunks = sorted(set(chunks))
     best = chunks[0]
     if len(chunks) > 1:
         trials = {}
