@@ -174,6 +174,23 @@ TEST_CASE("cpu: activations kept by outputs change no bit and are never stale") 
     }
 }
 
+TEST_CASE(
+    "cpu: gradients of neurons with few inputs, whose sums stay in registers, are those through memory, bit for bit") {
+  for (int64_t d = 2; d <= 13; ++d)
+    for (Activation activation : {Activation::Tanh, Activation::Sigmoid, Activation::Relu})
+      for (SecondLayer layer : {SecondLayer::Fixed, SecondLayer::Bounded})
+        for (int64_t M : {10, 20, 40, 150}) {  // panels of one, two and three vectors
+          const Case c{300, d, M, {activation, layer, Signs::Same, 1, 1}};
+          const Setting s(c);
+          on_every_isa([&](const Backend* backend) {
+            INFO(name_of(c));
+            Opened kept(backend, s, c), fresh(backend, s, c);
+            kept.outputs(s);
+            CHECK(kept.gradient(s) == fresh.gradient(s));
+          });
+        }
+}
+
 TEST_CASE("cpu: a raised token stops every operation, at once or in the middle of endless repeats") {
   const Case c{2000, 30, 500, Neuron{}};
   const Setting s(c);

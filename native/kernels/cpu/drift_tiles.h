@@ -1,6 +1,7 @@
 // The gradient of a panel of particles: slopes of a tile of rows, weighted, times the data.
 #pragma once
 #include "native/kernels/cpu/activations.h"
+#include "native/kernels/cpu/narrow_drift.h"
 #include "native/kernels/cpu/products.h"
 #include "native/kernels/cpu/second_layer.h"
 
@@ -63,33 +64,42 @@ void drift_of(const DriftTask& task) {
     const int64_t blocks = least(kTileBlocks, task.rows.blocks - done);
     const float* x = task.rows.x + done * kRowBlock * inputs;
     const float* omega = task.omega + done * kRowBlock * k;
-    V tail[kN] = {};
-    for (int64_t block = 0; block < blocks; ++block) {
-      float* to = delta + block * kRowBlock * kLanes;
-      float* value = values + block * kRowBlock * kLanes;
-      const float* from = value;
-      if (kKept)
-        from = task.kept + (done + block) * kRowBlock * kLanes;
-      else
-        product<kN>(x + block * kRowBlock * inputs, 1, inputs, task.panel.theta, value);
-      constexpr bool kFromKeptValue = kKept && Unit::kFromValue;
-      if (k > 1) {
-        product<kN>(omega + block * kRowBlock * k, 1, k, task.c, to);
-        drift_of_many<Unit, kN, kFromKeptValue>(from, kRowBlock, to, value);
-      } else if (tailed) {
-        drift_of_one<Unit, kN, kFromKeptValue, true>(from, kRowBlock, omega + block * kRowBlock, to, tail);
-      } else {
-        drift_of_one<Unit, kN, kFromKeptValue, false>(from, kRowBlock, omega + block * kRowBlock, to, tail);
-      }
-    }
     const RowSums sums{done % groupBlocks == 0, (done + blocks) % groupBlocks == 0 || done + blocks == task.rows.blocks,
                        task.part, task.g};
-    const int64_t tile = blocks * kRowBlock * kLanes;
-    if (kKept)
-      transposed<kN>(x, blocks, inputs, delta, sums, task.kept + done * kRowBlock * kLanes + tile, tile / kLine);
-    else
-      transposed<kN>(x, blocks, inputs, delta, sums);
-    if (tailed && k > 1) transposed<kN>(omega, blocks, k, values, sums.from(inputs * kLanes));
+    V tail[kN] = {};
+    bool made = false;
+    if constexpr (kKept && Unit::kFromValue)
+      if (k == 1) {
+        const float* from = task.kept + done * kRowBlock * kLanes;
+        made = tailed ? narrow<Unit, kN, true>(inputs, x, blocks, from, omega, sums, tail)
+                      : narrow<Unit, kN, false>(inputs, x, blocks, from, omega, sums, tail);
+      }
+    if (!made) {
+      for (int64_t block = 0; block < blocks; ++block) {
+        float* to = delta + block * kRowBlock * kLanes;
+        float* value = values + block * kRowBlock * kLanes;
+        const float* from = value;
+        if (kKept)
+          from = task.kept + (done + block) * kRowBlock * kLanes;
+        else
+          product<kN>(x + block * kRowBlock * inputs, 1, inputs, task.panel.theta, value);
+        constexpr bool kFromKeptValue = kKept && Unit::kFromValue;
+        if (k > 1) {
+          product<kN>(omega + block * kRowBlock * k, 1, k, task.c, to);
+          drift_of_many<Unit, kN, kFromKeptValue>(from, kRowBlock, to, value);
+        } else if (tailed) {
+          drift_of_one<Unit, kN, kFromKeptValue, true>(from, kRowBlock, omega + block * kRowBlock, to, tail);
+        } else {
+          drift_of_one<Unit, kN, kFromKeptValue, false>(from, kRowBlock, omega + block * kRowBlock, to, tail);
+        }
+      }
+      const int64_t tile = blocks * kRowBlock * kLanes;
+      if (kKept)
+        transposed<kN>(x, blocks, inputs, delta, sums, task.kept + done * kRowBlock * kLanes + tile, tile / kLine);
+      else
+        transposed<kN>(x, blocks, inputs, delta, sums);
+      if (tailed && k > 1) transposed<kN>(omega, blocks, k, values, sums.from(inputs * kLanes));
+    }
     if (tailed && k == 1) {
       float* at = task.g + inputs * kLanes;
       for (int v = 0; v < kN; ++v) store(at + v * kWidth, load(at + v * kWidth) + tail[v]);
