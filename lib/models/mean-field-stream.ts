@@ -51,8 +51,8 @@ interface Access {
 }
 
 const columns = ['step', 'rows', 'seconds', 'loss'] as const
-/** Rows that the addon is given at once. */
-const blockRows = 8192
+/** Rows that the addon is given at once, and numbers in them: what JavaScript does with a block takes some milliseconds. */
+const block = { rows: 8192, numbers: 2 ** 20 }
 /** As in the driver of fits: this many times the first loss has left every descent argument behind. */
 const explosion = 1e3
 
@@ -177,12 +177,13 @@ class StreamRun {
   async #pass(pass: StreamPass, seen: Position | undefined): Promise<boolean> {
     const minibatch = Number(this.#algorithm.minibatch)
     const { shuffle, seed, checkpointSeconds } = this.options
-    const size = Math.ceil((shuffle || blockRows) / minibatch) * minibatch
-    let [block, end] = [0, 0]
+    const unshuffled = Math.min(block.rows, Math.ceil(block.numbers / this.#ready.preparation.featureNames.length))
+    const size = Math.ceil((shuffle || unshuffled) / minibatch) * minibatch
+    let [window, end] = [0, 0]
     for await (const rows of pass.blocks(size, this.signal)) {
-      const data = shuffle ? shuffled(rows, seed, this.#at.pass * 2 ** 20 + block) : rows
+      const data = shuffle ? shuffled(rows, seed, this.#at.pass * 2 ** 20 + window) : rows
       const skip = Math.max(0, Math.min(rows.rows, this.#at.passRows - end))
-      block++
+      window++
       end += rows.rows
       if (skip > 0 && !this.#whole) this.#skip(rowsOf(data, 0, skip), end - rows.rows + skip, seen as Position)
       if (skip === rows.rows) continue

@@ -61,6 +61,20 @@ it.each([
   }
 })
 
+it.each([
+  ['long', 21_000, 2],
+  ['wide', 4000, 600],
+])('%s data, which the addon is given in several blocks', async (_, rows, columns) => {
+  const features = Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i * 1.7 + (i % 1013)))
+  const targets = Float64Array.from({ length: rows }, (_, i) => features[i * columns] + features[i * columns + 1] ** 2)
+  const data = Dataset.fromArrays(features, targets, { task: 'regression' })
+  const options = { algorithm: { name: 'sgd-langevin', minibatch: 300 } } as const
+  const whole = await inMemory(data, 1, { algorithm: { ...options.algorithm, order: 'rows' } })
+  const { net, fit } = await streamed(pieces(data, 999), { sample: data }, options)
+  expect(same(net.particles, whole.net.particles)).toBe(true)
+  expect(fit.trace.rows.length).toBeGreaterThan(2)
+})
+
 it('its progressive loss is that of each row before it was learned from', async () => {
   const { fit } = await streamed(pieces(three, 50), { sample: three })
   // Slowly: in memory, the loss on the next minibatch before each step.
