@@ -32,7 +32,7 @@ export function reproduceCommand(): Command {
     .option('--seed <integer>', 'Seed of data, splits and noise.', (text) => parseInteger(text, '--seed', 0), 1)
     .option(
       '--threads <integer>',
-      'Threads of every fit; default: the processors available. Does not change the result.',
+      'Threads of every fit, or fits of one thread at a time; default: the processors available. Does not change the result.',
       (text) => parseInteger(text, '--threads', 1),
     )
     .option('--out <folder>', 'Where to write; each experiment gets a folder of its own.', join('out', 'reproduce'))

@@ -67,7 +67,8 @@ const identities = (count: number) => Array.from({ length: count }, () => ({ cen
 export function classLabels(targets: Float64Array, asked: Loss | 'auto'): string[] | undefined {
   if (numberLosses.includes(asked)) return undefined
   const distinct = new Set<number>()
-  for (const [row, target] of targets.entries()) {
+  for (let row = 0; row < targets.length; row++) {
+    const target = targets[row] as number
     if (!Number.isFinite(target) && asked !== 'auto')
       throw new InvalidDataError(`target of row ${row} is ${target}; expected a finite number. Drop the row first.`, {
         row,

@@ -12,7 +12,7 @@ import type { Figure } from '../report'
 import { atMost, type Claim } from './claim'
 import { digitsFile } from './digits'
 import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
-import { sparseLogistic, unlessDiverged } from './finite-sum-data'
+import { sideBySide, sparseLogistic, unlessDiverged } from './finite-sum-data'
 
 export const amsvrgSettings = {
   lambdas: [0, 1e-6],
@@ -94,23 +94,23 @@ async function compare(
   const best = lambda > 0 ? completed(await solve()).objective : 0
   const gap = {} as Comparison['gap']
   const curve = {} as Comparison['curve']
-  for (const [i, method] of methods.entries()) {
+  const grid = methods.flatMap((method) =>
+    settings.steps.flatMap((step) => (method.startsWith('R') ? settings.p : [0]).map((p) => ({ method, step, p }))),
+  )
+  let begun = 0
+  const fits = await sideBySide(
+    grid.map(({ method, step, p }) => async () => {
+      onProgress?.(begun++ / grid.length, method)
+      const run = { tolerance: 0, passes: settings.passes, traceEvery: 1, seed, threads: 1, signal }
+      const fit = await unlessDiverged(async () => model(optionsOf(method, step, p)).fit(rows, run))
+      return fit && completed(fit).trace
+    }),
+    threads,
+  )
+  for (const method of methods) {
     let top: LinearTrace | undefined
-    for (const step of settings.steps)
-      for (const p of method.startsWith('R') ? settings.p : [0]) {
-        onProgress?.(i / methods.length, method)
-        const fit = await unlessDiverged(async () =>
-          model(optionsOf(method, step, p)).fit(rows, {
-            tolerance: 0,
-            passes: settings.passes,
-            traceEvery: 1,
-            seed,
-            threads,
-            signal,
-          }),
-        )
-        if (fit && !(last(completed(fit).trace) >= last(top))) top = fit.trace
-      }
+    for (const [i, trace] of fits.entries())
+      if (grid[i]?.method === method && trace && !(last(trace) >= last(top))) top = trace
     gap[method] = last(top) - best
     curve[method] = {
       passes: top?.passes ?? new Float64Array(),

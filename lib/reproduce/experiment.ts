@@ -11,7 +11,7 @@ export interface Context {
   seed: number
   /** The whole experiment as published, instead of the part that fits in a minute. */
   full: boolean
-  /** Threads of every fit; absent: all that are available. Does not change the result. */
+  /** Threads of every fit, or fits of one thread at a time; absent: all that are available. Does not change the result. */
   threads?: number
   signal?: AbortSignal
   /** `fraction` of the work done, from 0 to 1. */

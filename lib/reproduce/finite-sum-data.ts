@@ -1,6 +1,7 @@
 /** Generated rows of the finite-sum experiments, and how their fits are tuned. */
 import type { LinearRows } from '../data'
 import { Random } from '../data/random'
+import { nativeInfo } from '../native'
 import { DivergenceError } from '../native/errors'
 
 /**
@@ -89,4 +90,27 @@ export async function unlessDiverged<T>(run: () => Promise<T>): Promise<T | unde
     if (error instanceof DivergenceError) return undefined
     throw error
   }
+}
+
+/**
+ * Results of the tasks in their order; as many at a time as there are threads (absent: processors), for tasks that use one thread each.
+ * After a task has failed no other is begun.
+ */
+export async function sideBySide<T>(tasks: (() => Promise<T>)[], threads = nativeInfo().parallelism): Promise<T[]> {
+  const results = new Array<T>(tasks.length)
+  const waiting = tasks.entries()
+  let failed = false
+  const serve = async () => {
+    for (const [i, task] of waiting) {
+      if (failed) return
+      try {
+        results[i] = await task()
+      } catch (error) {
+        failed = true
+        throw error
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: threads }, serve))
+  return results
 }

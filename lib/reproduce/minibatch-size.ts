@@ -10,7 +10,7 @@ import { LinearModel } from '../models'
 import type { Figure, Series } from '../report'
 import { atLeast, atMost, type Claim } from './claim'
 import { type Context, completed, type Experiment, type Findings, listSettings } from './experiment'
-import { denseLogistic, unlessDiverged } from './finite-sum-data'
+import { denseLogistic, sideBySide, unlessDiverged } from './finite-sum-data'
 
 export const minibatchSizeSettings = {
   rows: 16384,
@@ -78,16 +78,11 @@ export async function measureMinibatchSize(settings: Settings, context: Context)
       methods: named,
     })),
   ]
-  const cells = parts.map(({ minibatches, methods }) => minibatches.length * methods.length)
-  const total = cells.reduce((sum, count) => sum + count)
+  const total = parts.reduce((sum, { minibatches, methods }) => sum + minibatches.length * methods.length, 0)
   let done = 0
+  const onCell = (words: string) => context.onProgress?.(done++ / total, words)
   const tables: Table[] = []
-  for (const [i, part] of parts.entries()) {
-    const onProgress = (fraction: number, words: string) =>
-      context.onProgress?.((done + fraction * (cells[i] as number)) / total, words)
-    tables.push(await fillTable(part, part.problem, { ...context, seed: part.seed, onProgress }))
-    done += cells[i] as number
-  }
+  for (const part of parts) tables.push(await fillTable(part, part.problem, { ...context, seed: part.seed }, onCell))
   const { problems: _, compare: __, ...told } = settings
   return {
     claims: claimsOf(settings, tables[0] as Table, [tables[0] as Table, ...tables.slice(problems.length)]),
@@ -109,36 +104,61 @@ type Table = (method: string, minibatch: number) => Cell
 
 const missing: Cell = { queries: Number.NaN, passes: Number.NaN, step: Number.NaN }
 
-async function fillTable(settings: Settings, problem: Problem, context: Context): Promise<Table> {
-  const rows = denseLogistic(settings.rows, settings.features, context.seed)
+async function fillTable(
+  settings: Settings,
+  problem: Problem,
+  { seed, threads, signal }: Context,
+  onCell: (words: string) => void,
+): Promise<Table> {
+  const rows = denseLogistic(settings.rows, settings.features, seed)
   const { l1, l2, accuracy } = problem
   const model = (algorithm: LinearAlgorithm) =>
     new LinearModel({ loss: 'logistic', intercept: false, l1, l2, algorithm })
-  const { seed, threads, signal } = context
   const best = completed(
     await model(l1 > 0 ? 'coordinate-descent' : 'newton').fit(rows, { tolerance: 1e-13, threads, signal }),
   ).objective
   const targetObjective = best + accuracy * (Math.log(2) - best)
   const cells = new Map<string, Cell>()
-  const total = settings.minibatches.length * settings.methods.length
-  for (const minibatch of settings.minibatches)
-    for (const method of settings.methods) {
-      context.onProgress?.(cells.size / total, `${method}, b = ${minibatch}`)
+  /** The row of one method. The best step changes little from one b to the next; the grid is gone through from there outwards. */
+  const fillRow = async (method: LinearAlgorithmName) => {
+    let near = Math.min(...settings.steps)
+    for (const minibatch of settings.minibatches) {
+      onCell(`${method}, b = ${minibatch}`)
       let cell = missing
-      for (const step of settings.steps) {
+      for (const step of outwards(settings.steps, near)) {
         // The rest of the grid need not be followed beyond the best so far.
         const passes = Number.isNaN(cell.passes) ? settings.passes : cell.passes
         const algorithm = optionsOf(method, minibatch, step)
         const fit = await unlessDiverged(async () =>
-          model(algorithm).fit(rows, { tolerance: 0, targetObjective, passes, traceEvery: 1, seed, threads, signal }),
+          model(algorithm).fit(rows, {
+            tolerance: 0,
+            targetObjective,
+            passes,
+            traceEvery: 1,
+            seed,
+            threads: 1,
+            signal,
+          }),
         )
         if (fit && completed(fit).stop === 'target' && !(fit.queries >= cell.queries))
           cell = { queries: fit.queries, passes: fit.passes, step }
         if (!tuned(method)) break
       }
       cells.set(`${method} ${minibatch}`, cell)
+      if (!Number.isNaN(cell.step)) near = cell.step
     }
+  }
+  await sideBySide(
+    settings.methods.map((method) => () => fillRow(method)),
+    threads,
+  )
   return (method, minibatch) => cells.get(`${method} ${minibatch}`) ?? missing
+}
+
+/** The nearest first; of two at the same distance the longer. */
+function outwards(steps: number[], from: number): number[] {
+  const distance = (step: number) => Math.abs(Math.log(step / from))
+  return [...steps].sort((a, b) => distance(a) - distance(b) || b - a)
 }
 
 const byConstant = (method: string) => method === 'katyusha' || method === 'l-katyusha'

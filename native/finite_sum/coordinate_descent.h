@@ -28,7 +28,9 @@ struct CoordinateDescent {
       static const OptionTable<Options> table =
           OptionTable<Options>()
               .integer("workingSet", "", &Options::workingSet, at_least(1),
-                       "Columns that join the first working set; auto: 3000 for sparse data, 100 for dense.")
+                       "Columns that join the first working set; auto: 3000 for sparse data, with at most a sixteenth "
+                       "of all stored "
+                       "numbers where these are more than 2^24, and 100 for dense.")
               .boolean("screening", &Options::screening,
                        "Gap-safe rule: coordinates that are zero in every solution are dropped for good (L1 alone).");
       return table;
@@ -42,8 +44,9 @@ struct CoordinateDescent {
     std::vector<double> dead;  // screened: 1, k × d
     // Rebuilt, not kept:
     std::vector<Columns> columns;
-    std::vector<int32_t> local;  // scratch: column to place in the working set, −1
-    Vector squares;              // Σ_i c_i x_ij², for screening
+    std::vector<int32_t> local;   // scratch: column to place in the working set, −1
+    Vector squares;               // Σ_i c_i x_ij², for screening
+    std::vector<int32_t> counts;  // stored numbers of each column; empty where they need not be counted
     DualAnchors anchors;
     bool screening = false;
 

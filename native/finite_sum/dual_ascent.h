@@ -26,7 +26,6 @@ struct DualState {
   int64_t b = 1;
   double beta = 1;   // of the minibatch
   double delta = 1;  // δ of miso
-  Vector norms;      // c_i‖x_i‖²
   std::vector<int32_t> order;
 
   template <class V>
@@ -87,8 +86,6 @@ inline DualState dual_init(FiniteSum& f, const Auto<int64_t>& minibatch, const V
   s.b = choose_minibatch(f, minibatch, 1, "1: a dual step uses the newest weights", chosen);
   const Constants& constants = f.constants();
   s.beta = 1 + static_cast<double>(s.b - 1) * std::min(1.0, 1.1 * constants.full / constants.mean);
-  s.norms.resize(static_cast<size_t>(f.n));
-  for (int64_t i = 0; i < f.n; ++i) s.norms[i] = f.weight(i) * f.squared_norm(i);
   s.g.assign(static_cast<size_t>(f.n * f.k), 0);
   s.v.assign(static_cast<size_t>(f.size), 0);
   s.w.assign(static_cast<size_t>(f.size), 0);
@@ -109,6 +106,9 @@ template <DualRule kRule, class Row>
 void dual_epoch(DualState& s, FiniteSum& f, Row row) {
   const int64_t k = f.k;
   const double mu = f.strong(), scale = 1 / (mu * static_cast<double>(f.n));
+  // c_i‖x_i‖²/(μ n), times β: the constants hold it times the smoothness of the loss.
+  const double* smoothness = f.constants().rows.data();
+  const double curvatureOf = s.beta * scale / f.loss.smoothness();
   // w = v/μ: the row is added to w alone, and v follows at the end.
   const bool direct = f.regularizer.l1 == 0 && !f.regularizer.nonNegative && f.kappa == 0;
   Vector anchorPart(f.kappa > 0 ? static_cast<size_t>(f.size) : 0);
@@ -136,7 +136,7 @@ void dual_epoch(DualState& s, FiniteSum& f, Row row) {
         std::fill(delta, delta + k, 0.0);
         continue;
       }
-      const double curvature = s.beta * s.norms[i] * scale;
+      const double curvature = curvatureOf * smoothness[i];
       if (f.coupled()) {
         // Softmax: along the segment to u = ∇ℓ(z), at least γ/2‖u − g‖² with γ = 1/smoothness is gained (Option III of SDCA).
         const double label = f.y.values[i];

@@ -13,9 +13,12 @@ FiniteSum::FiniteSum(DataRows rows, LinearTargets targets, Loss loss_, int outpu
                      Regularizer regularizer_, ThreadPool* pool_)
     : x(rows), y(targets), loss(loss_), k(outputs), intercept(intercept_), regularizer(regularizer_), n(rows.n),
       d(rows.d), p(rows.d + (intercept_ ? 1 : 0)), size(outputs * p), pool(pool_) {
-  // Every chunk has a gradient of its own to add up at the end: an eighth of the work of the pass at most.
+  // Every chunk has a gradient of its own to add up at the end: an eighth of the work of the pass at most, and no more than 32 MB where there are
+  // more than four.
+  constexpr int64_t kGradients = int64_t{4} << 20;
+  const int64_t most = std::clamp<int64_t>(kGradients / std::max<int64_t>(size, 1), 4, 64);
   chunks_ = std::clamp<int64_t>(x.nonZeros / (8 * std::max<int64_t>(d, 1)), 1,
-                                std::min<int64_t>(64, (n + kBlock - 1) / kBlock));
+                                std::min<int64_t>(most, (n + kBlock - 1) / kBlock));
 }
 
 void FiniteSum::derivative(int64_t i, const double* z, double* g) const {

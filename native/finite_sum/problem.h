@@ -145,7 +145,7 @@ class FiniteSum {
   void poll() const {
     if (cancel && cancel->cancelled()) throw Error(ErrorCode::Cancelled, "cancelled");
   }
-  /// Chunks of rows of a full pass, a function of the data alone.
+  /// Chunks of rows of a full pass, a function of the problem alone.
   int64_t chunks() const { return chunks_; }
   int64_t chunk_begin(int64_t chunk) const { return n / chunks_ * chunk + std::min(chunk, n % chunks_); }
   /// Runs task(chunk, first row, rows after) over the chunks; throws Cancelled.

@@ -5,10 +5,12 @@
 namespace meanfield {
 
 MarginLine::MarginLine(const FiniteSum& f, const Pass& at, int c)
-    : z(static_cast<size_t>(f.n)), u(z.size(), 0.0), g(z.size()), h(z.size()), f_(f), labels_(z.size()), at_(z.size()) {
-  for (int64_t i = 0; i < f.n; ++i) {
-    z[i] = at.margins[i * f.k + c];
-    labels_[i] = f.target(i, c);
+    : z(static_cast<size_t>(f.n)), u(z.size(), 0.0), g(z.size()), h(z.size()), f_(f), labels_(f.y.values),
+      at_(z.size()) {
+  for (int64_t i = 0; i < f.n; ++i) z[i] = at.margins[i * f.k + c];
+  if (f.k > 1 || f.y.classes) {
+    for (int64_t i = 0; i < f.n; ++i) own_.push_back(f.target(i, c));
+    labels_ = own_.data();
   }
   loss = evaluate(0);
 }
@@ -16,7 +18,7 @@ MarginLine::MarginLine(const FiniteSum& f, const Pass& at, int c)
 double MarginLine::evaluate(double t) {
   for (int64_t i = 0; i < f_.n; ++i) at_[i] = z[i] + t * u[i];
   if (f_.loss.kind == LossKind::Logistic)
-    return f_.x.kernels().logistic(at_.data(), labels_.data(), f_.weights, f_.n, g.data(), h.data()).value /
+    return f_.x.kernels().logistic(at_.data(), labels_, f_.weights, f_.n, g.data(), h.data()).value /
            static_cast<double>(f_.n);
   // Piecewise quadratic losses have flat parts; a floor keeps the model from running away there.
   const double floor =

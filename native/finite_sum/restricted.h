@@ -14,12 +14,12 @@ struct Columns {
 
   struct Sparse {
     const int32_t* rows;
-    const double* values;
+    const float* values;
     int64_t count;
   };
   std::vector<Sparse> sparse;
   std::vector<cpu::Buffer<int32_t>> rows;  // where they are kept: a piece for each time that columns joined
-  std::vector<cpu::Buffer<double>> values;
+  std::vector<cpu::Buffer<float>> values;
 
   cpu::Buffer<double> gram;  // both triangles, ld × ld: of all columns (dense), or of those in gramPlaces (sparse)
   int64_t ld = 0;
@@ -54,7 +54,9 @@ class MarginLine {
  private:
   double evaluate(double t);
   const FiniteSum& f_;
-  Vector labels_, at_;
+  Vector own_;  // labels, where the problem does not hold them one after the other
+  const double* labels_;
+  Vector at_;
 };
 
 }  // namespace meanfield

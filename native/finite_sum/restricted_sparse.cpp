@@ -1,12 +1,13 @@
 // Sparse columns. With x̃ = √h x the quadratic model is ⟨linear, δ⟩ + ‖u‖²/(2n) + R(w + δ), u = X̃_W δ: a coordinate costs a dot product and an
-// update of u along one column. The columns x̃ are held in float32, half the memory to read: they shape the model alone, while gradients,
-// margins and the line search come from the data, so that what a round leaves is rounding relative to its own step.
+// update of u along one column. Columns are copied in float32, 8 bytes a number and 4 for x̃: they shape the model, and what a round moves.
+// A step starts from the gradient and the margins of the data themselves and adds its changes, so that rounding is relative to the step.
 //
-// Sweeps that do not settle are helped by the Gram matrix of the support. It is kept over rounds and steps, although h moves on: what it
-// proposes, sweeps of the model as it is now correct; it is formed anew when they have too much to correct.
+// Sweeps are extrapolated. Those that do not settle all the same are helped by the Gram matrix of the support. It is kept over rounds and
+// steps, although h moves on: what it proposes, sweeps of the model as it is now correct; it is formed anew when they have too much to correct.
 #include <algorithm>
 #include <cmath>
 
+#include "native/finite_sum/extrapolation.h"
 #include "native/finite_sum/gram_solver.h"
 #include "native/finite_sum/restricted.h"
 
@@ -28,21 +29,29 @@ void with_row(const FiniteSum& f, int64_t i, F&& use) {
   }
 }
 
-/// Appends the columns of the data that are in columns.index from columns.done on: the rows are read twice, to count and to copy. Place 0
-/// takes what belongs to no column, so that the loops are without a branch.
+/// Appends the columns of the data that are in columns.index from columns.done on: the rows are read twice, to count and to copy. At first
+/// most numbers are wanted, and place 0 takes what belongs to no column, so that the loops are without a branch; later few are.
 void gather(const FiniteSum& f, Columns& columns) {
   const int64_t first = columns.done, count = static_cast<int64_t>(columns.index.size()) - first;
   if (count == 0) return;
   std::vector<int32_t> slot(static_cast<size_t>(f.d) + 1, 0);
   for (int64_t a = 0; a < count; ++a) slot[columns.index[first + a]] = static_cast<int32_t>(a + 1);
   const int32_t intercept = f.intercept ? slot[f.d] : 0;
+  const bool most = first == 0;
+  std::vector<char> wanted(most ? 0 : slot.size());
+  for (size_t j = 0; j < wanted.size(); ++j) wanted[j] = slot[j] != 0;
   std::vector<std::vector<int64_t>> place(static_cast<size_t>(f.chunks()));  // by chunk and slot: count, then place
   f.over_chunks([&](int64_t chunk, int64_t from, int64_t to) {
     std::vector<int64_t>& many = place[chunk];
     many.assign(static_cast<size_t>(count) + 1, 0);
     for (int64_t i = from; i < to; ++i) {
       const int32_t* c = f.x.columns(i);
-      for (int64_t e = 0, end = f.x.count(i); e < end; ++e) ++many[slot[c[e]]];
+      const int64_t end = f.x.count(i);
+      if (most)
+        for (int64_t e = 0; e < end; ++e) ++many[slot[c[e]]];
+      else
+        for (int64_t e = 0; e < end; ++e)
+          if (wanted[c[e]]) ++many[slot[c[e]]];
     }
     many[intercept] += to - from;
   });
@@ -59,7 +68,7 @@ void gather(const FiniteSum& f, Columns& columns) {
   start.push_back(end);
   // One number more for each chunk, for slot 0.
   int32_t* rows = columns.rows.emplace_back(end + f.chunks()).data();
-  double* values = columns.values.emplace_back(end + f.chunks()).data();
+  float* values = columns.values.emplace_back(end + f.chunks()).data();
   for (int64_t a = 0; a < count; ++a)
     columns.sparse.push_back({rows + start[a], values + start[a], start[a + 1] - start[a]});
   f.over_chunks([&](int64_t chunk, int64_t from, int64_t to) {
@@ -70,10 +79,14 @@ void gather(const FiniteSum& f, Columns& columns) {
         const int64_t here = next[at];
         next[at] = here + (at != 0);
         rows[here] = static_cast<int32_t>(i);
-        values[here] = value;
+        values[here] = static_cast<float>(value);
       };
       with_row(f, i, [&](const int32_t* c, int64_t many, auto&& value) {
-        for (int64_t e = 0; e < many; ++e) put(slot[c[e]], value(e));
+        if (most)
+          for (int64_t e = 0; e < many; ++e) put(slot[c[e]], value(e));
+        else
+          for (int64_t e = 0; e < many; ++e)
+            if (wanted[c[e]]) put(slot[c[e]], value(e));
       });
       put(intercept, 1.0);
     }
@@ -131,10 +144,11 @@ void form_gram(const FiniteSum& f, Columns& columns) {
 /// The quadratic model around w.
 class Model {
  public:
+  Vector start;  // X_Wᵀ g/n where the step starts
   Vector linear, delta;
 
   Model(const FiniteSum& f, Columns& columns, const std::vector<int32_t>& members, const Sweeps& sweeps)
-      : linear(members.size()), f_(f), columns_(columns), members_(members), sweeps_(sweeps),
+      : start(members.size()), linear(members.size()), f_(f), columns_(columns), members_(members), sweeps_(sweeps),
         curvature_(members.size()) {
     int64_t total = 0;
     for (size_t a = 0; a < members.size(); ++a) {
@@ -146,12 +160,12 @@ class Model {
 
   int64_t length(int64_t a) const { return columns_.sparse[members_[a]].count; }
   const int32_t* rows(int64_t a) const { return columns_.sparse[members_[a]].rows; }
-  const double* values(int64_t a) const { return columns_.sparse[members_[a]].values; }
+  const float* values(int64_t a) const { return columns_.sparse[members_[a]].values; }
 
-  /// Columns √h x and their squares; `g` null keeps `linear`, else it becomes X_Wᵀ g/n.
-  void form(const Vector& h, const double* g) {
-    root_.resize(h.size());
-    for (size_t i = 0; i < h.size(); ++i) root_[i] = std::sqrt(h[i]);
+  /// Columns √h x and their squares, h becoming √h; `linear` is `start` + X_Wᵀ change/n, the derivatives' change since then. Null: none.
+  void form(Vector& h, const double* change) {
+    for (double& value : h) value = std::sqrt(value);
+    root_ = &h;
     delta.assign(members_.size(), 0.0);
     u_.assign(h.size(), 0.0);
     const int64_t count = static_cast<int64_t>(members_.size()), blocks = std::min<int64_t>(count, 64);
@@ -161,17 +175,11 @@ class Model {
         [&](int64_t block, int) {
           for (int64_t a = count * block / blocks; a < count * (block + 1) / blocks; ++a) {
             const int32_t* i = rows(a);
-            const double* x = values(a);
-            float* to = scaled_.data() + at_[a];
+            const float* x = values(a);
             const int64_t many = length(a);
-            double sum = 0;
-            for (int64_t e = 0; e < many; ++e) {
-              const double value = x[e] * root_[i[e]];
-              to[e] = static_cast<float>(value);
-              sum += value * value;
-            }
-            curvature_[a] = sum * scale;
-            if (g) linear[a] = f_.x.kernels().f64.sparse_dot(x, i, many, g) * scale;
+            curvature_[a] = f_.x.kernels().sparse_scale(x, i, many, h.data(), scaled_.data() + at_[a]) * scale;
+            linear[a] = start[a];
+            if (change) linear[a] += f_.x.kernels().f32.sparse_dot(x, i, many, change) * scale;
           }
         },
         f_.cancel);
@@ -195,7 +203,7 @@ class Model {
         propose(goal);
         if (sweep(goal, 4)) return;
       }
-    } else if (sweep(goal, 12)) {
+    } else if (sweep(goal, 40)) {
       return;
     }
     if (worth_a_matrix()) {
@@ -240,12 +248,26 @@ class Model {
       for (int64_t a = 0; a < count; ++a)
         if (supported(a)) support.push_back(static_cast<int32_t>(a));
       f_.poll();
+      history_.clear();
+      history_.add(delta, u_);
       for (double within = largest; sweep < most && within > std::max(goal, 0.2 * largest); ++sweep) {
         within = 0;
         for (int32_t a : support) within = std::max(within, visit(a));
+        history_.add(delta, u_);
+        if (history_.full()) {
+          leap();
+          history_.add(delta, u_);
+        }
       }
     }
     return false;
+  }
+
+  /// Moves δ to the limit that the last sweeps point to, if that is down.
+  void leap() {
+    const double here = energy(sweeps_.penalty(delta));
+    if (history_.guess(delta, u_) && !(energy(sweeps_.penalty(delta)) < here)) history_.last(delta, u_);
+    history_.clear();
   }
 
   /// Whether the Gram matrix of the support costs less than the tens of sweeps that it stands for; names the support in columns_.
@@ -264,7 +286,7 @@ class Model {
     const double m = static_cast<double>(places.size());
     if (m > 4096 || products + m * m * m / 30 > 150 * numbers) return false;
     columns_.gramPlaces = places;
-    columns_.gramRoots = root_;
+    columns_.gramRoots = *root_;
     return true;
   }
 
@@ -309,7 +331,9 @@ class Model {
   const Sweeps& sweeps_;
   std::vector<int64_t> at_;    // of each member in scaled_
   cpu::Buffer<float> scaled_;  // x̃
-  Vector root_, curvature_, u_;
+  const Vector* root_ = nullptr;
+  Vector curvature_, u_;
+  Extrapolation history_;
 };
 
 }  // namespace
@@ -329,19 +353,21 @@ void solve_sparse(const Restricted& problem, Vector& weights) {
   }
   const Sweeps sweeps{f.regularizer, w, free};
   Model model(f, problem.columns, members, sweeps);
-  for (int64_t a = 0; a < count; ++a) model.linear[a] = problem.at.gradient[offset + problem.columns.index[members[a]]];
+  for (int64_t a = 0; a < count; ++a) model.start[a] = problem.at.gradient[offset + problem.columns.index[members[a]]];
 
   MarginLine line(f, problem.at, problem.c);
+  Vector& change = line.u;  // which is filled after the change has been used
   for (int round = 0; round < 20; ++round) {
     f.poll();
-    model.form(line.h, round > 0 ? line.g.data() : nullptr);
+    for (int64_t i = 0; i < f.n; ++i) change[i] = line.g[i] - problem.at.derivatives[i * f.k + problem.c];
+    model.form(line.h, round > 0 ? change.data() : nullptr);
     const double violation = model.violation();
     if (violation <= problem.enough) return;
-    model.solve(std::max(0.3 * problem.enough, 0.1 * violation));
+    model.solve(std::max(0.3 * problem.enough, 0.2 * violation));
     std::fill(line.u.begin(), line.u.end(), 0.0);
     for (int64_t a = 0; a < count; ++a)
       if (model.delta[a] != 0)
-        f.x.kernels().f64.sparse_axpy(model.delta[a], model.values(a), model.rows(a), model.length(a), line.u.data());
+        f.x.kernels().f32.sparse_axpy(model.delta[a], model.values(a), model.rows(a), model.length(a), line.u.data());
     const double step = line.search(sweeps, model.delta);
     if (step == 0) return;
     for (int64_t a = 0; a < count; ++a)

@@ -154,13 +154,15 @@ class Batch {
     const int64_t b = static_cast<int64_t>(rows.size()), k = f.k;
     coefficients.resize(static_cast<size_t>(b * k));
     const auto work = [&](int64_t first, int64_t last) {
-      Vector z(static_cast<size_t>(k));
+      double few[16];
+      Vector many(k > 16 ? static_cast<size_t>(k) : 0);
+      double* z = k > 16 ? many.data() : few;
       for (int64_t r = first; r < last; ++r) {
         const int64_t i = rows[r];
         if (r + 1 < last) f.x.prefetch(rows[r + 1]);
         double* a = coefficients.data() + r * k;
-        f.margins(i, at, z.data());
-        f.derivative(i, z.data(), a);
+        f.margins(i, at, z);
+        f.derivative(i, z, a);
         if (fresh) std::copy(a, a + k, fresh + r * k);
         const double factor = scale[r] / static_cast<double>(b);
         for (int64_t c = 0; c < k; ++c) a[c] = factor * (a[c] - (derivatives ? derivatives[i * k + c] : 0));

@@ -35,6 +35,8 @@ struct LinearKernels {
   const char* isa;
   RowKernels<double> f64;
   RowKernels<float> f32;
+  /// to_e = v_e r[rows_e], rounded to float32; returns Σ (v_e r[rows_e])².
+  double (*sparse_scale)(const float* v, const int32_t* rows, int64_t count, const double* r, float* to);
   /// Logistic loss on n margins: derivative[i] = c ∂ℓ/∂z; curvature[i] = c ∂²ℓ/∂z² unless null. c = null means ones.
   LossSums (*logistic)(const double* z, const double* y, const double* c, int64_t n, double* derivative,
                        double* curvature);

@@ -243,10 +243,11 @@ Napi::Value libsvm_arrays(const Napi::CallbackInfo& arguments) {
   const Napi::Env env = arguments.Env();
   return guarded(env, [&]() -> Napi::Value {
     const Held data = held_data(arguments[0], "handle");
+    const size_t count = static_cast<size_t>(data->columns.size());
     Napi::Object object = Napi::Object::New(env);
-    object.Set("values", data->single ? float32_array(env, data->values32.data(), data->values32.size())
-                                      : float64_array(env, data->values64.data(), data->values64.size()));
-    object.Set("columnIndices", copied_array(env, "Int32Array", data->columns.data(), data->columns.size()));
+    object.Set("values", data->single ? float32_array(env, data->values32.data(), count)
+                                      : float64_array(env, data->values64.data(), count));
+    object.Set("columnIndices", copied_array(env, "Int32Array", data->columns.data(), count));
     object.Set("rowStarts", copied_array(env, "BigInt64Array", data->rowStart.data(), data->rowStart.size()));
     object.Set("rows", static_cast<double>(data->rows));
     object.Set("columns", static_cast<double>(data->cols));

@@ -50,6 +50,27 @@ TEST_CASE("linear kernels: every instruction set against plain loops, odd length
           for (int64_t i = 0; i < rows; ++i) sum += h[i] * x[i * stride + p] * x[i * stride + q];
           worst = std::max(worst, std::fabs(sum - H[p * ld + q]));
         }
+      // A sparse column: every second place of `w`.
+      const int64_t count = (cols + 1) / 2;
+      std::vector<int32_t> places;
+      for (int64_t e = 0; e < count; ++e) places.push_back(static_cast<int32_t>(2 * e));
+      std::vector<double> moved(w), movedF(w);
+      std::vector<float> scaled(static_cast<size_t>(count));
+      kernels.f64.sparse_axpy(0.7, x.data(), places.data(), count, moved.data());
+      kernels.f32.sparse_axpy(0.7, xf.data(), places.data(), count, movedF.data());
+      const double squares = kernels.sparse_scale(xf.data(), places.data(), count, w.data(), scaled.data());
+      double dot = 0, sum = 0;
+      for (int64_t e = 0; e < count; ++e) {
+        const double value = x[e] * w[2 * e];
+        dot += value;
+        sum += value * value;
+        CHECK(scaled[e] == static_cast<float>(value));
+        worst =
+            std::max({worst, std::fabs(moved[2 * e] - w[2 * e] - 0.7 * x[e]), std::fabs(moved[2 * e] - movedF[2 * e])});
+      }
+      worst = std::max({worst, std::fabs(squares - sum),
+                        std::fabs(dot - kernels.f64.sparse_dot(x.data(), places.data(), count, w.data())),
+                        std::fabs(dot - kernels.f32.sparse_dot(xf.data(), places.data(), count, w.data()))});
       CHECK(worst < 1e-13 * static_cast<double>(rows + cols));
     }
     // The logistic function against the scalar loss, to the ends of its range.

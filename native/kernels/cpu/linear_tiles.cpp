@@ -107,6 +107,23 @@ void sparse_axpy(double a, const T* v, const int32_t* c, int64_t count, double* 
   for (; e < count; ++e) w[c[e]] = fma(a, static_cast<double>(v[e]), w[c[e]]);
 }
 
+double sparse_scale(const float* v, const int32_t* rows, int64_t count, const double* r, float* to) {
+  D squares = {};
+  int64_t e = 0;
+  for (; e + kD <= count; e += kD) {
+    const D value = load_wide(v + e) * gather(r, rows + e);
+    squares = fma(value, value, squares);
+    *reinterpret_cast<Fu*>(to + e) = __builtin_convertvector(value, Fu);
+  }
+  double sum = total(squares);
+  for (; e < count; ++e) {
+    const double value = static_cast<double>(v[e]) * r[rows[e]];
+    sum = fma(value, value, sum);
+    to[e] = static_cast<float>(value);
+  }
+  return sum;
+}
+
 template <class T>
 void rows_dot(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* w, double* z) {
   int64_t i = 0;
@@ -283,7 +300,8 @@ constexpr RowKernels<T> kRows_of = {dot<T>, axpy<T>, sparse_dot<T>, sparse_axpy<
 #define MEANFIELD_TEXT_OF(x) #x
 #define MEANFIELD_TEXT(x) MEANFIELD_TEXT_OF(x)
 const LinearKernels* linear() {
-  static constexpr LinearKernels table = {MEANFIELD_TEXT(MEANFIELD_ISA), kRows_of<double>, kRows_of<float>, logistic};
+  static constexpr LinearKernels table = {MEANFIELD_TEXT(MEANFIELD_ISA), kRows_of<double>, kRows_of<float>,
+                                          sparse_scale, logistic};
   return &table;
 }
 

@@ -84,10 +84,55 @@ describe('LinearModel', () => {
       ['1 1:2\n1 2', "line 2: '2' is not an index from 1 and a value"],
       ['x 1:2', "line 1: the label is 'x', not a number"],
       ['1 1:inf', 'line 1: the value at index 1 is not finite'],
+      ['1 1:1e999', "line 1: the value at index 1, '1e999', is out of the range of doubles"],
+      ['1 1:0.5x', "line 1: 'x' follows a number without a space"],
       ['', 'has no rows'],
     ] as const) {
       writeFileSync(path, text)
       await expect(readLibsvm(path)).rejects.toThrow(words)
+    }
+  })
+
+  test('LIBSVM: every spelling of a number is read to the nearest double, or float', async () => {
+    const texts = ['1', '1.', '.5', '-0.25', '1e3', '2.5E-3', '0.000123', '123456789012345678', '1e22', '1e23', '3e-22']
+    texts.push('9007199254740993', '0.1234567890123456789', '1.7976931348623157e308', '4.9e-320', '-1e-30', '00.125')
+    for (let i = 1; i <= 400; i++) {
+      const number = Math.sin(i) * 10 ** ((i % 31) - 15)
+      texts.push(String(number), number.toFixed(6), number.toPrecision(9), number.toExponential(3))
+    }
+    const path = join(folder, 'numbers.svm')
+    writeFileSync(path, texts.map((text, i) => `${i % 2 ? 1 : -1} 1:${text} 7:+${i}.5`).join('\r\n'))
+    const { handle } = await readLibsvm(path)
+    const { values } = binding().libsvmArrays(handle)
+    expect(Array.from(values)).toEqual(texts.flatMap((text, i) => [Number(text), i + 0.5]))
+
+    // The nearest double of this one lies half-way between two floats, the number itself above it.
+    const between = '1.00000005960464477539062500000001'
+    writeFileSync(path, ['0.1', '-7.25e-5', '1e-40', '3.4e38', between].map((text) => `1 1:${text}`).join('\n'))
+    const single = binding().libsvmArrays((await readLibsvm(path, { single: true })).handle).values
+    expect(Array.from(single)).toEqual([0.1, -7.25e-5, 1e-40, 3.4e38, 1 + 2 ** -23].map(Math.fround))
+    writeFileSync(path, '1 1:1e39')
+    await expect(readLibsvm(path, { single: true })).rejects.toThrow('out of the range of float32; read the file in')
+  })
+
+  test('LIBSVM: pieces of a large file meet at any line', async () => {
+    const path = join(folder, 'large.svm')
+    // About 10 MB, read in pieces of 4 MiB; comments, empty lines and rows without numbers among them.
+    const line = (i: number) =>
+      `${i % 2 ? 1 : -1}${Array.from({ length: i % 40 }, (_, j) => ` ${3 * j + 1 + (i % 3)}:${(i % 1000) / 1000}`).join('')}`
+    const lines = Array.from({ length: 60000 }, (_, i) => `${line(i)}${i % 7 ? '' : ' # 1:2'}${i % 11 ? '' : '\n'}`)
+    writeFileSync(path, lines.join('\n'))
+    const [one, two] = [await readLibsvm(path, { threads: 1 }), await readLibsvm(path, { threads: 2 })]
+    expect([one.rows, one.nonZeros]).toEqual([60000, 60000 * 19.5])
+    const arrays = binding().libsvmArrays(one.handle)
+    expect(binding().libsvmArrays(two.handle)).toEqual(arrays)
+    for (const i of [0, 7, 8, 20001, 59999]) {
+      const [from, to] = [Number(arrays.rowStarts[i]), Number(arrays.rowStarts[i + 1])]
+      const own = Array.from(
+        { length: to - from },
+        (_, j) => `${(arrays.columnIndices[from + j] ?? 0) + 1}:${arrays.values[from + j]}`,
+      )
+      expect([one.targets[i], ...own].join(' ')).toBe(line(i))
     }
   })
 
