@@ -136,6 +136,7 @@ export const readers = {
         return values.length !== 40 || values.some((value, i) => !known || !Object.is(value ?? '', known(i)))
       })
       const columns = changed.length > 0 && (await duckColumns(path))
+      if (columns === undefined) return 'not judged'
       if (columns)
         compareColumns(
           { columns: changed },

@@ -109,15 +109,18 @@ async function child({ name, count, seed, folder }) {
   const seeds = (await reader.seeds(place)).map((seed) => Buffer.from(seed))
   const draw = generator(seed)
   const path = join(place, `input${reader.extension}`)
-  const outcome = { refused: 0, read: 0 }
-  const words = () => `${outcome.refused + outcome.read} inputs, ${outcome.refused} refused, ${outcome.read} read`
+  const outcome = { refused: 0, read: 0, doubtful: 0 }
+  const words = () =>
+    `${outcome.refused + outcome.read} inputs, ${outcome.refused} refused, ${outcome.read} read` +
+    (outcome.doubtful > 0 ? `, ${outcome.doubtful} of these with values that no second reading has judged` : '')
   let told = Date.now()
   for (let i = 0; i < count; i++) {
     const input = mutate(seeds[draw(seeds.length)], seeds, draw)
     writeFileSync(path, input)
     try {
-      await reader.read(path, input, seeds)
+      const judged = await reader.read(path, input, seeds)
       outcome.read++
+      if (judged === 'not judged') outcome.doubtful++
     } catch (error) {
       const known = /^MEANFIELD_(INVALID_DATA|INVALID_OPTION|CHECKPOINT|OUT_OF_MEMORY)$/.test(error?.code)
       if (!known) {

@@ -5,6 +5,7 @@ import { importModule, requireOptional } from '../../native/import-module'
 import { ColumnBuilder, type Frame, type FrameColumn } from '../frame'
 import { checkArrow } from './arrow-check'
 import { decodeLz4Frame } from './lz4-frame'
+import { zstd } from './page-codecs'
 
 /** What is needed of an Arrow table, of whatever version of the package. */
 export interface ArrowTable {
@@ -139,7 +140,7 @@ async function registerCodecs({ compressionRegistry, CompressionType }: Arrow): 
   if (compressionRegistry.get(CompressionType.ZSTD)) return
   const { compressors } = await importModule<typeof import('hyparquet-compressors')>('hyparquet-compressors')
   compressionRegistry.set(CompressionType.ZSTD, {
-    decode: (data) => (compressors.ZSTD as (data: Uint8Array, length: number) => Uint8Array)(data, 0),
+    decode: zstd ?? ((data) => (compressors.ZSTD as (data: Uint8Array, length: number) => Uint8Array)(data, 0)),
   })
   compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: decodeLz4Frame })
 }

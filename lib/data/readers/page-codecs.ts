@@ -3,17 +3,21 @@
  * memory before. These give as many bytes as the page has, which hyparquet compares with what its header says; gzip compares its
  * checksum too.
  */
-import { brotliDecompressSync, unzipSync } from 'node:zlib'
+import * as zlib from 'node:zlib'
 import { decodeLz4Block } from './lz4-frame'
 
 type Codecs = typeof import('hyparquet-compressors')['compressors']
+
+/** Zstandard of Node 22.15 and later; that of the package below it does not notice every damage that this one refuses. */
+export const zstd = (zlib as { zstdDecompressSync?: (input: Uint8Array) => Uint8Array }).zstdDecompressSync
 
 /** @param codecs of hyparquet-compressors */
 export function wholePages(codecs: Codecs): Codecs {
   return {
     ...codecs,
-    GZIP: (input) => unzipSync(input),
-    BROTLI: (input) => brotliDecompressSync(input),
+    GZIP: (input) => zlib.unzipSync(input),
+    BROTLI: (input) => zlib.brotliDecompressSync(input),
+    ...(zstd && { ZSTD: zstd }),
     LZ4_RAW: decodeLz4Block,
     LZ4: (input) => hadoopBlocks(input) ?? decodeLz4Block(input),
     SNAPPY: (input, length) => {

@@ -56,7 +56,15 @@ export async function parquetColumns(
       const builder = new ColumnBuilder(name)
       const at = () => `${path}, row ${firstRow + builder.rows - 1}`
       for (const { columnData } of chunks.sort((a, b) => a.rowStart - b.rowStart))
-        for (let i = 0; i < columnData.length; i++) builder.add(textOf(columnData[i]), at)
+        for (let i = 0; i < columnData.length; i++) {
+          // A missing value is null; this is an entry that the dictionary of the column does not have.
+          if (columnData[i] === undefined)
+            throw new InvalidDataError(
+              `${path}, row ${firstRow + builder.rows}, column '${name}' is not in the column's dictionary; fetch or write the file again`,
+              { file: path, column: name },
+            )
+          builder.add(textOf(columnData[i]), at)
+        }
       if (builder.rows !== rows)
         throw new InvalidDataError(
           `${path}, column '${name}' has ${builder.rows} values for ${rows} rows; fetch or write it again`,
