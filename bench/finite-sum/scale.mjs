@@ -151,11 +151,14 @@ async function work(path, dtype, threads, problem) {
   const { LinearModel, readLibsvm } = createRequire(import.meta.url)('../../dist/index.js')
   const empty = process.memoryUsage().rss
   const start = performance.now()
+  const before = process.cpuUsage()
   const rows = await readLibsvm(path, { single: dtype === 'f32', threads })
   const reading = (performance.now() - start) / 1000
+  const used = process.cpuUsage(before)
+  const processor = (used.user + used.system) / 1e6
   const { nonZeros } = rows
   const data = nonZeros * (dtype === 'f32' ? 8 : 12) + (rows.rows + 1) * 8 + rows.rows * 8
-  const measured = { reading, data, empty, nonZeros }
+  const measured = { reading, processor, data, empty, nonZeros }
   if (problem !== 'none') {
     const common = { loss: 'logistic', intercept: false }
     if (problem === 'largest') {
@@ -229,6 +232,7 @@ main(async () => {
       'threads',
       'problem',
       'read, MB/s',
+      'MB a second of processor',
       'method',
       'passes',
       'gap',
@@ -237,7 +241,7 @@ main(async () => {
       'peak / data',
     ]),
   )
-  console.log(row(Array.from({ length: 10 }, () => '---')))
+  console.log(row(Array.from({ length: 11 }, () => '---')))
   const problems = options.problems.split(',').filter(Boolean)
   const wanted = problems.some((problem) => problem.startsWith('l1'))
   const { largest } = wanted ? measure(path, 'f64', '1', 'largest') : {}
@@ -259,6 +263,7 @@ main(async () => {
             threads,
             problem === 'none' ? 'reading alone' : problem.replace(':', ' '),
             (size / 1e6 / m.reading).toFixed(0),
+            (size / 1e6 / m.processor).toFixed(0),
             ...solved,
             (m.peak / 1e9).toFixed(2),
             (m.peak / m.data).toFixed(2),

@@ -8,22 +8,18 @@
 
 namespace meanfield {
 
-/// Keeps the last points with a linear image of each.
+/// Keeps the last points.
 class Extrapolation {
  public:
   using Vector = std::vector<double>;
   static constexpr int kSteps = 5;  // K
 
   void clear() { count_ = 0; }
-  void add(const Vector& x, const Vector& image) {
-    points_[static_cast<size_t>(count_)] = x;
-    images_[static_cast<size_t>(count_)] = image;
-    ++count_;
-  }
+  void add(const Vector& x) { points_[static_cast<size_t>(count_++)] = x; }
   bool full() const { return count_ > kSteps; }
 
-  /// The guess and its image; false when the steps do not tell one, as where they are all zero. What was added last can be had back.
-  bool guess(Vector& x, Vector& image) {
+  /// The guess; false when the steps do not tell one, as where they are all zero.
+  bool guess(Vector& x) const {
     std::array<Vector, kSteps> steps;
     for (size_t k = 0; k < kSteps; ++k) {
       steps[k].resize(x.size());
@@ -56,26 +52,17 @@ class Extrapolation {
     }
     for (double value : c) sum += value;
     if (!std::isfinite(sum) || sum == 0) return false;
-    const auto combine = [&](const std::array<Vector, kSteps + 1>& from, Vector& to) {
-      for (size_t j = 0; j < to.size(); ++j) {
-        double total = 0;
-        for (size_t k = 0; k < kSteps; ++k) total += c[k] / sum * from[k + 1][j];
-        to[j] = total;
-      }
-    };
-    combine(points_, x);
-    combine(images_, image);
+    for (size_t j = 0; j < x.size(); ++j) {
+      double total = 0;
+      for (size_t k = 0; k < kSteps; ++k) total += c[k] / sum * points_[k + 1][j];
+      x[j] = total;
+    }
     return true;
-  }
-
-  void last(Vector& x, Vector& image) const {
-    x = points_[static_cast<size_t>(count_ - 1)];
-    image = images_[static_cast<size_t>(count_ - 1)];
   }
 
  private:
   int count_ = 0;
-  std::array<Vector, kSteps + 1> points_, images_;
+  std::array<Vector, kSteps + 1> points_;
 };
 
 }  // namespace meanfield

@@ -249,14 +249,14 @@ class Model {
         if (supported(a)) support.push_back(static_cast<int32_t>(a));
       f_.poll();
       history_.clear();
-      history_.add(delta, u_);
+      history_.add(delta);
       for (double within = largest; sweep < most && within > std::max(goal, 0.2 * largest); ++sweep) {
         within = 0;
         for (int32_t a : support) within = std::max(within, visit(a));
-        history_.add(delta, u_);
+        history_.add(delta);
         if (history_.full()) {
           leap();
-          history_.add(delta, u_);
+          history_.add(delta);
         }
       }
     }
@@ -266,7 +266,16 @@ class Model {
   /// Moves δ to the limit that the last sweeps point to, if that is down.
   void leap() {
     const double here = energy(sweeps_.penalty(delta));
-    if (history_.guess(delta, u_) && !(energy(sweeps_.penalty(delta)) < here)) history_.last(delta, u_);
+    Vector to(delta.size());
+    if (history_.guess(to)) {
+      const Vector keptDelta = delta, keptU = u_;
+      for (size_t a = 0; a < to.size(); ++a)
+        if (to[a] != delta[a]) move(static_cast<int64_t>(a), to[a] - delta[a]);
+      if (!(energy(sweeps_.penalty(delta)) < here)) {
+        delta = keptDelta;
+        u_ = keptU;
+      }
+    }
     history_.clear();
   }
 
