@@ -20,6 +20,7 @@
     if (!(condition)) throw std::runtime_error("failed: " #condition); \
   } while (false)
 #define INFO(...)
+#include "bench/native/gpu_check_linear.h"
 #include "native/core/errors.h"
 #include "native/core/thread_pool.h"
 #include "native/kernels/devices.h"
@@ -199,6 +200,23 @@ Small run_small(const Backend* backend, int device, int64_t runs, int members) {
   return small;
 }
 
+/// Outputs of a network on this device and the next one, moved by NCCL where it is there: those that are copied through the host, bit
+/// for bit. True where there is no second device.
+bool moved_as_copied(int device, size_t devices) {
+  if (static_cast<size_t>(device) + 1 >= devices) return true;
+  const Case c{3000, 40, 5000, Neuron{Activation::Tanh, SecondLayer::Bounded, Signs::Same, 3, 1}};
+  Setting s(c);
+  s.shape.devices = uint64_t{3} << device;
+  std::vector<double> z[2];
+  for (int copied = 0; copied < 2; ++copied) {
+    if (copied) setenv("MEANFIELD_NCCL_LIBRARY", "none", 1);
+    Opened network(sharded_cuda_backend(s.shape.devices), s, c);
+    z[copied] = network.outputs(s);
+  }
+  unsetenv("MEANFIELD_NCCL_LIBRARY");
+  return z[0] == z[1];
+}
+
 struct Arguments {
   int device = 0;
   bool onlyCorrectness = false, quick = false;
@@ -293,7 +311,15 @@ int check(const Arguments& a) {
   const bool together = run_small(backend, a.device, 12, 1).particles == run_small(backend, a.device, 12, 12).particles;
   correct = correct && together;
   std::printf("networks that launch together give the bits that they give alone: %s\n", together ? "yes" : "no");
-  json << "\n  ],\n  \"togetherAsAlone\": " << (together ? "true" : "false")
+  const LinearBackend* linear = linear_cuda_backend(a.device);
+  std::string sums;
+  correct = linear_timings::correct(linear, a.device, &sums) && correct;
+  const bool moved = moved_as_copied(a.device, report.devices.size());
+  correct = correct && moved;
+  if (report.devices.size() > 1) std::printf("outputs of two devices as through the host: %s\n", moved ? "yes" : "no");
+  json << "\n  ],\n  \"finiteSums\": " << sums << ",\n  \"devices\": " << report.devices.size()
+       << ",\n  \"movedAsCopied\": " << (moved ? "true" : "false");
+  json << ",\n  \"togetherAsAlone\": " << (together ? "true" : "false")
        << ",\n  \"points\": {\"neighbours\": " << number(points.neighbours)
        << ", \"mixture\": " << number(points.mixture) << "},\n  \"differenceAfter100Steps\": {";
   comma = "";
@@ -327,6 +353,15 @@ int check(const Arguments& a) {
         for (int way = 0; way < 3; ++way)
           if (peak[way] > 0) add(20000, d, M, way);
     for (int64_t d : {10, 784}) add(100000, d, 1000000, device.major < 8 ? 0 : 1);
+    json << "\n  ]";
+    json << ",\n  \"finiteSumTimings\": [";
+    comma = "\n    ";
+    for (const linear_timings::Shape& s : linear_timings::shapes()) {
+      const std::string line = linear_timings::line(s, linear, a.device, timed);
+      std::printf("%s\n", line.c_str());
+      json << comma << line;
+      comma = ",\n    ";
+    }
     json << "\n  ]";
     const double gpu = run_small(backend, a.device, 2048, 256).seconds,
                  cpu = run_small(cpu_backend(), -1, 128, 2).seconds;

@@ -15,6 +15,7 @@ interface LinearFlags extends LinearDataOptions {
   classWeights?: 'balanced'
   path?: number
   pathRatio?: number
+  device: string
   trace?: string
   out?: string
   checkpoint?: string
@@ -34,6 +35,7 @@ export function linearCommand(): Command {
     .option('--path-ratio <ratio>', 'Smallest l1 of the path as a part of the largest.', (text) =>
       parseNumber(text, '--path-ratio'),
     )
+    .option('--device <name>', 'auto, cpu, cuda or cuda:N.', 'auto')
     .option('--trace <file>', 'Write seconds, passes, queries, primal and dual at every check here, as CSV.')
     .option('--out <file>', 'Save the fitted model here (safetensors).')
     .option('--checkpoint <file>', 'Write checkpoints here; after Ctrl-C the run can go on from it.')
@@ -62,7 +64,7 @@ async function fitLinear(
 ): Promise<number> {
   const { LinearModel } = await import('../models')
   const json = options.json === true
-  const { scale, out, checkpoint, resume, path, pathRatio, classWeights, trace } = options
+  const { scale, device, out, checkpoint, resume, path, pathRatio, classWeights, trace } = options
   for (const [flag, place] of Object.entries({ '--out': out, '--checkpoint': checkpoint, '--trace': trace }))
     if (place !== undefined) await requireFilePlace(place, flag)
   const seed = Number(run.seed ?? 0)
@@ -78,6 +80,7 @@ async function fitLinear(
   try {
     const fitting = linear.fit(train, {
       ...run,
+      device: device as 'auto',
       signal: interrupt.signal,
       ...(classWeights && { classWeights }),
       ...(checkpoint !== undefined && { checkpoint }),

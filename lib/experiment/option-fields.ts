@@ -32,13 +32,12 @@ interface TypeScriptFields {
   /** Default of `scale`. */
   scale: 'standard' | 'none'
   scaleTargets: boolean
-  device: boolean
 }
 
 /** What TypeScript adds to the models of the catalogue. */
 const typeScriptFields: Readonly<Record<string, TypeScriptFields>> = {
-  'mean-field': { scale: 'standard', scaleTargets: true, device: true },
-  linear: { scale: 'none', scaleTargets: false, device: false },
+  'mean-field': { scale: 'standard', scaleTargets: true },
+  linear: { scale: 'none', scaleTargets: false },
 }
 
 /** Follow from the data, or are set for every trial by the study itself. */
@@ -84,11 +83,10 @@ export function modelFields(model: string): ModelFields {
       if (known?.part === 'algorithm') known.algorithms?.push(name)
       else fields.set(field.name, { field, part: 'algorithm', algorithms: [name] })
     }
-  if (own.device)
-    fields.set('device', {
-      field: choice('device', ['auto', 'cpu', 'cuda'], 'auto', 'Where to run.'),
-      part: 'run',
-    })
+  fields.set('device', {
+    field: choice('device', ['auto', 'cpu', 'cuda'], 'auto', 'Where to run.'),
+    part: 'run',
+  })
   for (const field of entry.run ?? run)
     if (!notOptions.includes(field.name)) fields.set(field.name, { field, part: 'run' })
   for (const entry of fields.values()) if (entry.algorithms?.length === algorithms.length) delete entry.algorithms

@@ -9,7 +9,10 @@ import {
 } from '../generated/catalogue'
 import {
   binding,
+  type ChosenDevice,
   type ChosenValue,
+  chooseDevice,
+  type Device,
   fromNative,
   InvalidDataError,
   InvalidOptionError,
@@ -53,6 +56,12 @@ export interface LinearFitOptions extends LinearRunOptions {
   classWeights?: Readonly<Record<string, number>> | 'balanced'
   /** Starting weights, k × p, each class followed by its intercept. */
   initial?: Float64Array
+  /**
+   * `'auto'` (default): a GPU where there is one, the method runs there and the data are worth the way, else the CPU, with the
+   * reason in `deviceReason`. `'cuda'` and `'cuda:N'` insist; then `algorithm: 'auto'` chooses among the methods of full gradients and
+   * minibatches. The data lie on one device.
+   */
+  device?: Device
   signal?: AbortSignal
   checkpoint?: string
   resume?: string
@@ -84,6 +93,8 @@ export interface LinearFit {
   /** `gap`: the tolerance is met; `precision`: it lies below what rounding allows. */
   stop: 'gap' | 'precision' | 'budget' | 'target' | 'aborted'
   device: string
+  /** Why `device: 'auto'` did not take a GPU. */
+  deviceReason?: string
   isa: string
   threads: number
   seed: number
@@ -123,11 +134,23 @@ export class LinearModel {
     return this.#jobs.run(
       () => {
         const { algorithm = 'auto', scale = 'none', loss: asked = 'auto', ...model } = this.options
-        const { sampleWeights, classWeights, signal: _, initial, checkpoint, resume, path, pathRatio, ...run } = options
+        const {
+          sampleWeights,
+          classWeights,
+          signal: _,
+          initial,
+          checkpoint,
+          resume,
+          path,
+          pathRatio,
+          ...rest
+        } = options
         if (path === undefined && pathRatio !== undefined)
           throw new InvalidOptionError(
             `pathRatio is ${pathRatio}, but there is no path; say of how many points with path, or leave it out.`,
           )
+        const { device: where, ...run } = rest
+        const device = chooseDevice(where)
         const { loss, preparation, targets } = describeTargets(train, asked, scale)
         const classes = preparation.classes
         const outputs = !classes
@@ -142,6 +165,8 @@ export class LinearModel {
           model: defined({ ...model, loss, outputs }),
           algorithm: { name, options: defined(algorithmOptions) },
           run: defined(run),
+          backend: device.name,
+          fallBack: (where ?? 'auto') === 'auto',
           ...weighted(sampleWeights, classWeights, targets, classes),
           ...(initial && { initial }),
           ...(checkpoint !== undefined && { checkpoint }),
@@ -152,7 +177,7 @@ export class LinearModel {
         return {
           start: (onRows) => binding().fitLinear(request, onRows),
           settle: (result) => {
-            const fit = describe(request, result, Number(run.seed ?? 0))
+            const fit = describe(request, result, device, Number(run.seed ?? 0))
             const { trace: __, path: ___, ...summary } = fit
             const { weights, intercepts } = result
             this.#fitted = { preparation, weights, intercepts, model: request.model, summary }
@@ -298,6 +323,7 @@ function defined(options: object): OptionValues {
 function describe(
   { model, algorithm }: { model: OptionValues; algorithm: { options: OptionValues } },
   result: NativeLinearResult,
+  { reason = result.deviceReason }: ChosenDevice,
   seed: number,
 ): LinearFit {
   const { objective, loss, dual, gap, steps, passes, queries, nonZeros, seconds, path, isa, threads, resumedFrom } =
@@ -317,7 +343,8 @@ function describe(
     queries,
     seconds,
     stop: result.stop === 'cancelled' ? 'aborted' : result.stop,
-    device: 'cpu',
+    device: result.device,
+    ...(reason !== '' && { deviceReason: reason }),
     isa,
     threads,
     seed,

@@ -233,6 +233,10 @@ export interface NativeLinearRequest {
   checkpoint?: string
   resume?: string
   isa?: string
+  /** `cpu`, or a CUDA device. */
+  backend?: string
+  /** To the CPU where the method, the data or the device asks for it. */
+  fallBack?: boolean
 }
 
 export interface NativePathPoint {
@@ -268,6 +272,9 @@ export interface NativeLinearResult {
   chosen: ChosenValue[]
   path: NativePathPoint[]
   isa: string
+  device: string
+  /** Why it fell back to the CPU; empty otherwise. */
+  deviceReason: string
   threads: number
   resumedFrom: number
 }

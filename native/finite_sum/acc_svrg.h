@@ -83,6 +83,7 @@ struct AccSvrg {
     const double n = static_cast<double>(f.n), root = std::sqrt(std::max(f.constants().max / f.strong(), 1.0));
     return std::max(n / root, std::min(root, n));
   }
+  static std::string stays(const FiniteSum&, const Options&, bool) { return ""; }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     s.b = choose_minibatch(f, options.minibatch, std::max(optimal_minibatch(f), smallest_minibatch(f)),
@@ -136,8 +137,7 @@ struct AccSvrg {
         batch.find_support(f);
         for (int32_t j : batch.support) catch_up(j, t);
       }
-      batch.correct(f, s.y.data(), s.at.derivatives.data());
-      batch.accumulate(f);
+      batch.gradient(f, s.y.data(), &s.at);
       f.count_batch(s.b);
       if (s.lazy) {
         for (int32_t j : batch.support) {

@@ -40,9 +40,26 @@ const std::vector<LinearAlgorithm>& linear_algorithms() {
   return algorithms;
 }
 
+const LinearAlgorithm& find_linear_algorithm(const std::string& name) {
+  std::vector<std::string> names = {kAutoAlgorithm};
+  for (const LinearAlgorithm& algorithm : linear_algorithms()) {
+    if (algorithm.name == name) return algorithm;
+    names.push_back(algorithm.name);
+  }
+  const std::string near = nearest_name(name, names);
+  std::string known;
+  for (const std::string& each : names) known += (known.empty() ? "'" : ", '") + each + "'";
+  throw Error(ErrorCode::InvalidOption, "algorithm is '" + name + "'; expected one of " + known + "." +
+                                            (near.empty() ? "" : " Did you mean '" + near + "'?"));
+}
+
 AutoChoice choose_linear_algorithm(FiniteSum& f, double) {
   const Regularizer& r = f.regularizer;
   const std::string shape = "n = " + std::to_string(f.n) + ", d = " + std::to_string(f.d);
+  if (f.device) {
+    if (r.l1 > 0 || r.nonNegative) return {"fista", {}, "full gradients, which a device computes whole; " + shape};
+    return {"newton", {}, "conjugate gradients, whose products with all rows a device computes whole; " + shape};
+  }
   if (r.l1 > 0 || r.nonNegative) {
     if (!f.coupled())
       return {"coordinate-descent",

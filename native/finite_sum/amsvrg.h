@@ -72,6 +72,7 @@ struct Amsvrg {
       return "it is a method for smooth objectives; use l1 = 0, or 'acc-svrg-appa', 'dasvrda', 'katyusha'";
     return no_smoothness(f);
   }
+  static std::string stays(const FiniteSum&, const Options&, bool) { return ""; }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     s.options = options;
@@ -102,8 +103,7 @@ struct Amsvrg {
       const int64_t b = minibatch(f.n, s.options.p, k);
       s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), b, batch.rows, batch.scale);
       ++s.draws;
-      batch.correct(f, s.x.data(), s.at.derivatives.data());
-      batch.accumulate(f);
+      batch.gradient(f, s.x.data(), &s.at);
       f.count_batch(b);
       used += b;
       s.before = s.y;

@@ -123,6 +123,7 @@ struct Dasvrda {
              "'adaptive'";
     return no_smoothness(f);
   }
+  static std::string stays(const FiniteSum&, const Options&, bool) { return ""; }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     s.b = choose_minibatch(f, options.minibatch, optimal_minibatch(f), kOptimalMinibatch, chosen);
@@ -253,8 +254,7 @@ struct Dasvrda {
       } else {
         for (int64_t at = 0; at < f.size; ++at) look(at);
       }
-      batch.correct(f, s.yk.data(), s.at.derivatives.data());
-      batch.accumulate(f);
+      batch.gradient(f, s.yk.data(), &s.at);
       f.count_batch(s.b);
       if (s.lazy) {
         for (int32_t j : batch.support) {

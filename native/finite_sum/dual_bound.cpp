@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "native/finite_sum/problem.h"
+#include "native/problem/loss_terms.h"
 
 namespace meanfield {
 
@@ -13,13 +14,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// The derivative of least (sign −1) or largest mean that the dual's domain holds at row i; it is mixed into g to balance
 /// the intercept. Squared loss: any number, here ±1.
 double extreme(const FiniteSum& f, int64_t i, int c, int sign) {
-  const double y = f.target(i, c), weight = f.weight(i);
-  switch (f.loss.kind) {
-    case LossKind::Huber: return sign * weight * f.loss.width;
-    case LossKind::Squared: return sign * weight;
-    case LossKind::Poisson: return sign > 0 ? weight : -weight * y;
-    default: return sign * y < 0 ? sign * weight : 0;  // margins losses: −y s with s in [0, 1]
-  }
+  return extreme_derivative(f.loss, f.target(i, c), f.weight(i), sign);
 }
 
 /// Weights that mix the derivatives with fixed points of the domain so that the means vanish: g' = keep·g + Σ share·g⁰.
@@ -61,8 +56,24 @@ Mixture balance(const FiniteSum& f, const DualAnchors& anchors, const Pass& pass
   return mix;
 }
 
+/// The three sums of DualSums where the data are on a device; sums that nobody needs cost nothing beside the reading.
+DualSums sums_on_device(const FiniteSum& f, const Pass& pass, const std::vector<Mixture>& mixtures, double scale) {
+  Vector keep, share;
+  std::vector<int32_t> sign;
+  for (const Mixture& mix : mixtures) {
+    keep.push_back(mix.keep);
+    share.push_back(mix.share);
+    sign.push_back(mix.sign);
+  }
+  const Vector& classes = mixtures[0].classes;
+  const DualMix mix{keep.data(), share.data(), sign.data(), classes.empty() ? nullptr : classes.data(), scale};
+  const HeldNumbers held = pass.heldDerivatives ? pass.heldDerivatives : f.device->write(pass.derivatives.data());
+  return f.device->dual_sums(held, mix, f.cancel);
+}
+
 /// Σ_i c_i ℓ*(s g'_i/c_i, y_i) over the rows, and for the squared loss the two sums that make the best s.
 double conjugate_sum(const FiniteSum& f, const Pass& pass, const std::vector<Mixture>& mixtures, double scale) {
+  if (f.device) return sums_on_device(f, pass, mixtures, scale).conjugate;
   std::vector<double> parts(static_cast<size_t>(f.chunks()));
   f.over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
     double sum = 0;
@@ -174,7 +185,12 @@ DualBound dual_bound(const FiniteSum& f, const DualAnchors& anchors, const Pass&
     if (f.loss.kind == LossKind::Squared) {
       // D(s g) = −(s²‖g‖²/2 + s⟨g, y⟩)/n is largest at s = −⟨g, y⟩/‖g‖².
       double squares = 0, product = 0;
-      for (int64_t i = 0; i < f.n; ++i)
+      if (f.device) {
+        const DualSums sums = sums_on_device(f, pass, mixtures, 1);
+        squares = sums.squares;
+        product = sums.product;
+      }
+      for (int64_t i = 0; i < (f.device ? 0 : f.n); ++i)
         for (int c = 0; c < f.k; ++c) {
           const double weight = f.weight(i);
           if (weight == 0) continue;

@@ -50,6 +50,7 @@ struct Fista {
     }
   };
   static std::string refuse(const FiniteSum&, const Options&) { return ""; }
+  static std::string stays(const FiniteSum&, const Options&, bool) { return ""; }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     s.inner = options.innerSteps;

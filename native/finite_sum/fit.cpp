@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "native/finite_sum/placement.h"
+
 namespace meanfield {
 
 namespace {
@@ -15,19 +17,6 @@ const LinearKernels& kernels_of(const std::string& isa) {
   if (isa.empty()) return linear_kernels();
   if (const LinearKernels* kernels = linear_kernels(isa.c_str())) return *kernels;
   throw Error(ErrorCode::InvalidOption, "isa is '" + isa + "', which this machine does not run.");
-}
-
-const LinearAlgorithm& find_algorithm(const std::string& name) {
-  std::vector<std::string> names = {kAutoAlgorithm};
-  for (const LinearAlgorithm& algorithm : linear_algorithms()) {
-    if (algorithm.name == name) return algorithm;
-    names.push_back(algorithm.name);
-  }
-  const std::string near = nearest_name(name, names);
-  std::string known;
-  for (const std::string& each : names) known += (known.empty() ? "'" : ", '") + each + "'";
-  throw Error(ErrorCode::InvalidOption, "algorithm is '" + name + "'; expected one of " + known + "." +
-                                            (near.empty() ? "" : " Did you mean '" + near + "'?"));
 }
 
 /// Weights with mean 1, in place.
@@ -173,10 +162,11 @@ LinearFit::LinearFit(const LinearFitRequest& request) : request_(request) {
   if (request.path > 0 && (!request.checkpoint.empty() || !request.resume.empty()))
     throw Error(ErrorCode::InvalidOption, "checkpoints belong to single fits; a path keeps none.");
   if (request.algorithm != kAutoAlgorithm)
-    find_algorithm(request.algorithm).bind(request.algorithmOptions);
+    find_linear_algorithm(request.algorithm).bind(request.algorithmOptions);
   else if (!request.algorithmOptions.empty())
     throw Error(ErrorCode::InvalidOption, "algorithm 'auto' has no options; name an algorithm to set '" +
                                               request.algorithmOptions.front().first + "'.");
+  place_ = choose_linear_place(request);
 }
 
 void LinearFit::check_data() const {
@@ -227,6 +217,8 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
   if (model_.nonNegative)
     for (int64_t j = 0; j < f.size; ++j)
       if (f.penalised(j)) start[j] = std::max(start[j], 0.0);
+  result.deviceReason = move_to_place(f, place_, request_.algorithm, request_.algorithmOptions, options_.tolerance);
+  if (f.device) result.device = place_.name;
   result.setupSeconds = seconds_since(begin);
 
   const auto solve = [&](const Vector& from, const std::function<void(const double*)>& onRow) {
@@ -243,7 +235,7 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
     if (name == "coordinate-descent" && request_.path > 0 &&
         std::none_of(own.begin(), own.end(), [](const auto& o) { return o.first == "screening"; }))
       own.push_back({"screening", OptionValue(true)});
-    const LinearAlgorithm::Bound bound = find_algorithm(name).bind(own);
+    const LinearAlgorithm::Bound bound = find_linear_algorithm(name).bind(own);
     const std::string refusal = bound.refuse(f);
     if (!refusal.empty())
       throw Error(ErrorCode::InvalidOption, "algorithm '" + name + "' cannot solve this problem: " + refusal + ".");
@@ -289,6 +281,7 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
       Vector constant(static_cast<size_t>(f.size), 0.0);
       for (int iteration = 0; iteration < (f.intercept ? 50 : 1); ++iteration) {
         f.pass(constant.data(), pass, !f.coupled());
+        pass.bring();
         if (!f.intercept) break;
         double largest = 0;
         for (int c = 0; c < f.k; ++c) {
@@ -340,7 +333,7 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
     result.stop = "cancelled";
     result.algorithm = request_.algorithm;
   }
-  result.isa = rows_.kernels().isa;
+  result.isa = f.device ? f.device->isa() : rows_.kernels().isa;
   return result;
 }
 

@@ -32,6 +32,9 @@ struct LinearFitRequest {
   int64_t path = 0;         // points of a regularization path, 0: a single fit
   double pathRatio = 1e-2;  // smallest λ of the path as a part of λ_max
   std::string isa;
+  std::string backend = "cpu";        // cpu, cuda, cuda:N
+  bool fallBack = false;              // to the CPU where the method, the data or the device asks for it
+  const LinearBackend* on = nullptr;  // the device's table, in the place of the one that `backend` names: for tests
 };
 
 struct PathPoint {
@@ -52,6 +55,7 @@ struct LinearFitResult {
   std::string algorithm;
   LinearChoices chosen;
   std::string isa;
+  std::string device = "cpu", deviceReason;  // why it is not the one that `fallBack` came from
   int threads = 1;
   int64_t resumedFrom = -1;
   std::vector<PathPoint> path;
@@ -71,6 +75,16 @@ struct AutoChoice {
   std::string why;
 };
 AutoChoice choose_linear_algorithm(FiniteSum& f, double tolerance);
+/// Throws InvalidOption, with the names there are.
+const LinearAlgorithm& find_linear_algorithm(const std::string& name);
+
+/// Where the data of a fit are (placement.h).
+struct LinearPlace {
+  const LinearBackend* backend = nullptr;  // null: the CPU
+  int device = 0;
+  std::string name = "cpu";
+  bool asked = false;  // for this device, not for whatever is best
+};
 
 /// What the driver sees of a solver: certificate at every trace point.
 class LinearMethod : public Method {
@@ -105,7 +119,7 @@ class LinearMethod : public Method {
 
 class LinearFit {
  public:
-  /// Throws InvalidOption or InvalidData at once.
+  /// Throws InvalidOption, InvalidData or Device at once.
   explicit LinearFit(const LinearFitRequest& request);
   LinearFitResult run(const CancelToken& cancel, const std::function<void(const double* row)>& onPoint);
 
@@ -119,6 +133,7 @@ class LinearFit {
   DataRows rows_;
   Loss loss_;
   bool classes_ = false;
+  LinearPlace place_;
 };
 
 /// n × k margins X w + b into `out`. Throws InvalidData, Cancelled.

@@ -79,6 +79,7 @@ struct Katyusha {
     steps.theta = mu > 0 ? 1 + std::min(steps.alpha * mu, 1 / (4 * m)) : 1;
     return steps;
   }
+  static std::string stays(const FiniteSum&, const Options&, bool) { return ""; }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     s.options = options;
@@ -111,8 +112,7 @@ struct Katyusha {
       s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows,
                      batch.scale);
       ++s.draws;
-      batch.correct(f, s.x.data(), s.at.derivatives.data());
-      batch.accumulate(f);
+      batch.gradient(f, s.x.data(), &s.at);
       f.count_batch(s.b);
       for (int64_t j = 0; j < f.size; ++j) {
         s.g[j] = s.drift[j] + batch.sum[j];

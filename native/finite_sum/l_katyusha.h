@@ -58,6 +58,7 @@ struct LKatyusha {
       return "its momentum is made of strong convexity; use l2 above 0, or 'katyusha', 'acc-svrg-appa'";
     return no_smoothness(f);
   }
+  static std::string stays(const FiniteSum&, const Options&, bool) { return ""; }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     s.b = choose_minibatch(f, options.minibatch, optimal_minibatch(f), kOptimalMinibatch, chosen);
@@ -87,8 +88,7 @@ struct LKatyusha {
                      batch.scale);
       fallen = WordStream(f.seed, Stream::Restart, static_cast<uint64_t>(s.draws)).uniform() < p;
       ++s.draws;
-      batch.correct(f, s.x.data(), s.at.derivatives.data());
-      batch.accumulate(f);
+      batch.gradient(f, s.x.data(), &s.at);
       f.count_batch(s.b);
       if (fallen) s.before = s.y;
       for (int64_t j = 0; j < f.size; ++j) {

@@ -19,6 +19,7 @@ struct LSvrg {
   };
   using State = SvrgState;
   static std::string refuse(const FiniteSum& f, const Options&) { return no_smoothness(f); }
+  static std::string stays(const FiniteSum&, const Options&, bool) { return ""; }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     BatchOptions own = options;
     own.innerSteps = 1;  // not used: the coin ends a stage

@@ -73,19 +73,37 @@ struct LinearAlgorithm {
     std::string canonical;
     /// Why the method cannot solve this problem; empty when it can.
     std::function<std::string(const FiniteSum&)> refuse;
+    /// Why the method stays on the CPU; empty when it runs on a device. `asked`: for a device, not for whatever is best.
+    std::function<std::string(const FiniteSum&, bool asked)> stays;
     std::function<std::unique_ptr<Solver>(FiniteSum&, const Vector& start, LinearChoices&)> start;
   };
   std::string name, title, source;
+  bool onDevice;  // with options that allow it
   std::vector<OptionField> fields;
   std::function<Bound(const OptionValues&)> bind;
 };
 
+/// Methods that read the data in full passes and minibatches alone have a function `stays`, as above.
+template <class A, class = void>
+struct OnDevice : std::false_type {};
+template <class A>
+struct OnDevice<A, std::void_t<decltype(&A::stays)>> : std::true_type {};
+
 template <class A>
 LinearAlgorithm linear_algorithm() {
-  return {A::kName, A::kTitle, A::kSource, A::Options::table().describe(), [](const OptionValues& values) {
+  return {A::kName,
+          A::kTitle,
+          A::kSource,
+          OnDevice<A>::value,
+          A::Options::table().describe(),
+          [](const OptionValues& values) {
             const typename A::Options options = A::Options::table().parse(A::kName, values);
             return LinearAlgorithm::Bound{
                 A::Options::table().canonical(options), [options](const FiniteSum& f) { return A::refuse(f, options); },
+                [options](const FiniteSum& f, bool asked) -> std::string {
+                  if constexpr (OnDevice<A>::value) return A::stays(f, options, asked);
+                  return "it takes rows or coordinates one after the other";
+                },
                 [options](FiniteSum& f, const Vector& start, LinearChoices& chosen) -> std::unique_ptr<Solver> {
                   return std::make_unique<SolverOf<A>>(f, options, start, chosen);
                 }};
@@ -172,7 +190,7 @@ inline bool rose(double before, double after) { return !(after <= before + 1e-12
 
 /// Whether coordinates outside a minibatch should be caught up lazily: sparse rows that leave most columns alone.
 inline bool worth_skipping(const FiniteSum& f, int64_t b) {
-  return f.x.sparse && b * (f.x.nonZeros / std::max<int64_t>(f.n, 1) + 1) < f.d;
+  return !f.device && f.x.sparse && b * (f.x.nonZeros / std::max<int64_t>(f.n, 1) + 1) < f.d;
 }
 
 }  // namespace meanfield

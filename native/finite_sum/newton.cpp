@@ -100,8 +100,21 @@ Vector solve_factor(const FiniteSum& f, const Vector& factor, const Vector& g) {
   return step;
 }
 
+/// The penalty's part of H v.
+void add_ridge(FiniteSum& f, const Vector& v, Vector& out) {
+  for (int64_t j = 0; j < f.size; ++j)
+    if (f.penalised(j)) out[j] += f.regularizer.l2 * v[j];
+  f.count_pass(f.n);
+}
+
 /// H v for the loss at `at`: for softmax from the probabilities in the derivatives.
 void hessian_vector(FiniteSum& f, const Pass& at, const Vector& v, Vector& margins, Vector& out) {
+  if (f.device) {
+    f.device->hessian_times(v.data(), at.heldDerivatives, at.heldCurvatures, f.cancel, out.data());
+    add_ridge(f, v, out);
+    return;
+  }
+  margins.resize(static_cast<size_t>(f.n * f.k));
   f.all_margins(v.data(), margins.data());
   const int64_t k = f.k;
   if (f.coupled()) {
@@ -123,13 +136,25 @@ void hessian_vector(FiniteSum& f, const Pass& at, const Vector& v, Vector& margi
     for (int64_t e = 0; e < f.n * k; ++e) margins[e] *= at.curvatures[e];
   }
   f.transposed(margins.data(), out.data());
-  for (int64_t j = 0; j < f.size; ++j)
-    if (f.penalised(j)) out[j] += f.regularizer.l2 * v[j];
-  f.count_pass(f.n);
+  add_ridge(f, v, out);
+}
+
+/// A diagonal with the penalty's part, 1 where nothing bends.
+Vector with_ridge(const FiniteSum& f, Vector diagonal) {
+  for (int64_t j = 0; j < f.size; ++j) {
+    if (f.penalised(j)) diagonal[j] += f.regularizer.l2;
+    if (!(diagonal[j] > 0)) diagonal[j] = 1;
+  }
+  return diagonal;
 }
 
 /// Diagonal of H; rows are read once.
 Vector hessian_diagonal(FiniteSum& f, const Pass& at) {
+  Vector diagonal(static_cast<size_t>(f.size), 0.0);
+  if (f.device) {
+    f.device->hessian_diagonal(at.heldDerivatives, at.heldCurvatures, f.cancel, diagonal.data());
+    return with_ridge(f, std::move(diagonal));
+  }
   std::vector<Vector> partial(static_cast<size_t>(f.chunks()));
   f.over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
     Vector& sum = partial[chunk];
@@ -150,19 +175,14 @@ Vector hessian_diagonal(FiniteSum& f, const Pass& at) {
         if (f.intercept) to[f.d] += h;
       }
   });
-  Vector diagonal(static_cast<size_t>(f.size), 0.0);
   for (const Vector& part : partial)
     for (int64_t j = 0; j < f.size; ++j) diagonal[j] += part[j] / static_cast<double>(f.n);
-  for (int64_t j = 0; j < f.size; ++j) {
-    if (f.penalised(j)) diagonal[j] += f.regularizer.l2;
-    if (!(diagonal[j] > 0)) diagonal[j] = 1;
-  }
-  return diagonal;
+  return with_ridge(f, std::move(diagonal));
 }
 
 Vector conjugate_gradients(FiniteSum& f, const Pass& at, const Vector& g) {
   const Vector diagonal = hessian_diagonal(f, at);
-  Vector x(g.size(), 0.0), r = g, z(g.size()), q, Hq(g.size()), margins(static_cast<size_t>(f.n * f.k));
+  Vector x(g.size(), 0.0), r = g, z(g.size()), q, Hq(g.size()), margins;
   const double start = norm_of(g), enough = std::min(0.1, std::sqrt(start)) * start;
   double rz = 0;
   for (size_t j = 0; j < r.size(); ++j) rz += r[j] * (z[j] = r[j] / diagonal[j]);
@@ -266,14 +286,23 @@ std::string Newton::refuse(const FiniteSum& f, const Options& options) {
   return "";
 }
 
+std::string Newton::stays(const FiniteSum& f, const Options& options, bool asked) {
+  if (options.system == System::Cholesky)
+    return "its Hessian is formed and factored on the CPU; with system 'conjugate-gradients' it runs there";
+  if (!asked && options.system == System::Auto && !f.coupled() && f.p <= kDirectColumns)
+    return "its Hessian has only " + std::to_string(f.p) + " columns a class and is factored on the CPU";
+  return "";
+}
+
 Newton::State Newton::init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
   State s;
-  s.direct =
-      options.system == System::Cholesky || (options.system == System::Auto && !f.coupled() && f.p <= kDirectColumns);
+  s.direct = options.system == System::Cholesky ||
+             (options.system == System::Auto && !f.device && !f.coupled() && f.p <= kDirectColumns);
   if (options.system == System::Auto)
-    chosen.push_back(
-        {"system", OptionValue(std::string(s.direct ? "cholesky" : "conjugate-gradients")),
-         f.coupled() ? "softmax joins all classes" : std::to_string(f.p) + " columns; Cholesky up to 512"});
+    chosen.push_back({"system", OptionValue(std::string(s.direct ? "cholesky" : "conjugate-gradients")),
+                      f.coupled() ? "softmax joins all classes"
+                      : f.device  ? "products with the Hessian are made on the device"
+                                  : std::to_string(f.p) + " columns; Cholesky up to 512"});
   s.w = start;
   if (s.direct && !f.x.sparse) {
     const int64_t rows = options.hessianRows.value_or(f.n / f.p > 200 ? f.n / 8 : f.n);
@@ -301,6 +330,7 @@ void Newton::step(State& s, FiniteSum& f) {
     }
     move = solve_factor(f, s.factor, g);
   } else {
+    f.send(s.at);
     move = conjugate_gradients(f, s.at, g);
   }
   s.norm = norm;

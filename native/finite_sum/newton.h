@@ -55,6 +55,7 @@ struct Newton {
     }
   };
   static std::string refuse(const FiniteSum& f, const Options& options);
+  static std::string stays(const FiniteSum& f, const Options& options, bool asked);
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen);
   static void step(State& state, FiniteSum& f);
   static const Vector& weights(const State& s) { return s.w; }

@@ -127,8 +127,44 @@ void FiniteSum::chunk_pass(int64_t first, int64_t last, const double* w, Pass& o
   }
 }
 
+void FiniteSum::move_to(const LinearBackend* backend, int number) {
+  std::vector<int64_t> starts;
+  if (x.sparse)
+    for (int64_t i = 0; i <= n; ++i) starts.push_back(x.begin(i) - x.begin(0));
+  LinearShape shape{};
+  shape.rows = n;
+  shape.features = d;
+  shape.outputs = k;
+  shape.intercept = intercept;
+  shape.single = x.single;
+  shape.values = x.single ? static_cast<const void*>(x.values32(0)) : x.values64(0);
+  shape.stride = x.stride();
+  shape.columns = x.sparse ? x.columns(0) : nullptr;
+  shape.starts = x.sparse ? starts.data() : nullptr;
+  shape.targets = y.values;
+  shape.classes = y.classes;
+  shape.sampleWeights = weights;
+  shape.loss = loss;
+  shape.device = number;
+  device = std::make_shared<LinearDevice>(backend, shape);
+}
+
+void FiniteSum::send(Pass& pass) const {
+  if (!device) return;
+  if (!pass.heldDerivatives && !pass.derivatives.empty()) pass.heldDerivatives = device->write(pass.derivatives.data());
+  if (!pass.heldCurvatures && !pass.curvatures.empty()) pass.heldCurvatures = device->write(pass.curvatures.data());
+}
+
 void FiniteSum::pass(const double* w, Pass& out, bool curvatures) {
   out.gradient.assign(static_cast<size_t>(size), 0);
+  if (device) {
+    out.derivatives.clear();
+    out.curvatures.clear();
+    out.heldCurvatures = nullptr;
+    device->pass(w, cancel, out.gradient.data(), &out.sums, &out.heldDerivatives,
+                 curvatures ? &out.heldCurvatures : nullptr);
+    return;
+  }
   out.derivatives.resize(static_cast<size_t>(n * k));
   if (curvatures) out.curvatures.resize(static_cast<size_t>(n * k));
   if (out.keepMargins) out.margins.resize(static_cast<size_t>(n * k));
@@ -156,6 +192,7 @@ void FiniteSum::all_margins(const double* w, double* z) {
 }
 
 void FiniteSum::transposed(const double* a, double* out) {
+  if (device) return device->transposed(a, cancel, out);
   partial_.resize(static_cast<size_t>(chunks_));
   over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
     Vector& sum = partial_[chunk];

@@ -15,6 +15,7 @@
 #include "native/core/option_fields.h"
 #include "native/core/thread_pool.h"
 #include "native/finite_sum/data_rows.h"
+#include "native/kernels/linear_device.h"
 #include "native/problem/losses.h"
 #include "native/problem/regularizers.h"
 
@@ -35,9 +36,18 @@ struct Pass {
   Vector margins;      // n × k; only when asked for
   bool keepMargins = false;
   LossSums sums;
+  /// The same numbers of the rows on a device; the vectors above are then empty until they are brought.
+  HeldNumbers heldDerivatives, heldCurvatures;
+
+  void bring() {
+    if (heldDerivatives && derivatives.empty()) derivatives = heldDerivatives->read();
+    if (heldCurvatures && curvatures.empty()) curvatures = heldCurvatures->read();
+  }
 
   template <class V>
   void visit(V& v) {
+    bring();
+    heldDerivatives = heldCurvatures = nullptr;  // what is read from a checkpoint is sent when it is needed
     v(gradient);
     v(derivatives);
     v(sums.value);
@@ -65,6 +75,7 @@ class FiniteSum {
   uint64_t seed = 0;
   ThreadPool* pool = nullptr;
   const CancelToken* cancel = nullptr;
+  std::shared_ptr<LinearDevice> device;  // where full passes and minibatches are computed; null: here
 
   double kappa = 0;  // of (κ/2)‖w − anchor‖²
   const Vector* anchor = nullptr;
@@ -127,6 +138,10 @@ class FiniteSum {
 
   /// ∇F(w), derivatives and the two sums, in one reading of the data. `counted` adds n examples and n/minibatch queries.
   void pass(const double* w, Pass& out, bool curvatures = false);
+  /// Puts the data on a device, where everything that reads all rows is computed from then on.
+  void move_to(const LinearBackend* backend, int number);
+  /// Sends derivatives and curvatures to the device where they are not there.
+  void send(Pass& pass) const;
   /// Margins of all rows, n × k.
   void all_margins(const double* w, double* z);
   /// out = Xᵀ a / n for a of n × k.

@@ -97,6 +97,13 @@ struct WrapperOptions {
   Auto<double> step;
 };
 
+inline std::string inner_stays(const WrapperOptions& options) {
+  const bool rows = options.inner == InnerMethod::Saga || options.inner == InnerMethod::Miso;
+  return rows
+             ? "its inner method takes rows one after the other; with inner 'svrg', 'acc-svrg' or 'fista' it runs there"
+             : "";
+}
+
 template <class O>
 OptionTable<O> wrapper_table(bool choice) {
   OptionTable<O> table;
@@ -164,6 +171,7 @@ struct Catalyst {
   };
   using State = ProximalState;
   static std::string refuse(const FiniteSum& f, const Options&) { return no_smoothness(f); }
+  static std::string stays(const FiniteSum&, const Options& options, bool) { return inner_stays(options); }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     return proximal_init(f, options, start, chosen);
   }
@@ -200,6 +208,7 @@ struct AccSvrgAppa {
   };
   using State = ProximalState;
   static std::string refuse(const FiniteSum& f, const Options&) { return no_smoothness(f); }
+  static std::string stays(const FiniteSum&, const Options& options, bool) { return inner_stays(options); }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     Options own = options;
     if (!own.minibatch)
@@ -270,6 +279,7 @@ struct Qning {
     }
   };
   static std::string refuse(const FiniteSum& f, const Options&) { return no_smoothness(f); }
+  static std::string stays(const FiniteSum&, const Options& options, bool) { return inner_stays(options); }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     s.kappa = proximal_weight(f, options.proximalWeight, chosen);

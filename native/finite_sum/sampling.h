@@ -175,6 +175,18 @@ class Batch {
     else
       work(0, b);
   }
+  /// sum = (1/b) Σ_r scale_r (∂ℓ(⟨x_r, at⟩) − those of the snapshot) x_r; snapshot = null counts as zero. Like the two calls
+  /// below on an empty sum, or, where the data are on a device, there.
+  void gradient(const FiniteSum& f, const double* at, Pass* snapshot) {
+    if (f.device) {
+      if (snapshot) f.send(*snapshot);
+      f.device->batch(rows, scale, at, snapshot ? snapshot->heldDerivatives : nullptr,
+                      1 / static_cast<double>(rows.size()), f.cancel, sum.data());
+      return;
+    }
+    correct(f, at, snapshot ? snapshot->derivatives.data() : nullptr);
+    accumulate(f);
+  }
   /// sum += Σ_r a_r x_r
   void accumulate(const FiniteSum& f) {
     const int64_t b = static_cast<int64_t>(rows.size());

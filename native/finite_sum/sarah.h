@@ -34,7 +34,7 @@ struct Sarah {
     double ratio = 0;
     Sampler sampler;
     std::unique_ptr<Batch> batch;
-    Vector v, now, before;
+    Vector v, now, before, fresh;
 
     template <class V>
     void visit(V& visitor) {
@@ -46,6 +46,7 @@ struct Sarah {
     }
   };
   static std::string refuse(const FiniteSum& f, const Options&) { return no_smoothness(f); }
+  static std::string stays(const FiniteSum&, const Options&, bool) { return ""; }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     State s;
     s.b = choose_minibatch(f, options.minibatch, plain_minibatch(f), kPlainMinibatch, chosen);
@@ -79,15 +80,14 @@ struct Sarah {
       s.sampler.draw(WordStream(f.seed, Stream::Minibatch, static_cast<uint64_t>(s.draws)), s.b, batch.rows,
                      batch.scale);
       ++s.draws;
-      batch.correct(f, s.now.data(), nullptr);
-      batch.accumulate(f);
-      batch.correct(f, s.before.data(), nullptr);
-      for (double& a : batch.coefficients) a = -a;
-      batch.accumulate(f);
+      batch.gradient(f, s.now.data(), nullptr);
+      s.fresh.swap(batch.sum);
+      batch.sum.assign(s.v.size(), 0);
+      batch.gradient(f, s.before.data(), nullptr);
       f.count_batch(s.b);
       f.examples += s.b;
       for (size_t j = 0; j < s.v.size(); ++j) {
-        s.v[j] += batch.sum[j];
+        s.v[j] += s.fresh[j] - batch.sum[j];
         batch.sum[j] = 0;
       }
       s.before = s.now;

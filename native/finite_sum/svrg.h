@@ -80,8 +80,7 @@ void svrg_stage(SvrgState& s, FiniteSum& f, int64_t m, Flip flip) {
       batch.find_support(f);
       for (int32_t j : batch.support) catch_up(j, t);
     }
-    batch.correct(f, w.data(), s.at.derivatives.data());
-    batch.accumulate(f);
+    batch.gradient(f, w.data(), &s.at);
     f.count_batch(s.b);
     ++t;
     if (s.lazy) {
@@ -128,6 +127,7 @@ struct Svrg {
   };
   using State = SvrgState;
   static std::string refuse(const FiniteSum& f, const Options&) { return no_smoothness(f); }
+  static std::string stays(const FiniteSum&, const Options&, bool) { return ""; }
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen) {
     return svrg_init(f, options, start, chosen);
   }

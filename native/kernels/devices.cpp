@@ -101,11 +101,12 @@ CudaReport cuda_report(const std::string& libraryFile) {
   return report_of(libraryFile.empty() ? opened_library() : open_library(libraryFile));
 }
 
-const Backend* cuda_backend(int device) {
-  const Opened& opened = opened_library();
+namespace {
+
+/// Throws with what is wrong with this device, or why there is none.
+[[noreturn]] void refuse_device(const Opened& opened, int device) {
   const std::string name = "device 'cuda:" + std::to_string(device) + "' cannot be used: ";
   if (!opened.library) throw Error(ErrorCode::Device, name + opened.reason);
-  if (const Backend* backend = opened.library->backend(device)) return backend;
   const CudaReport report = report_of(opened);
   const size_t count = report.devices.size();
   throw Error(
@@ -114,6 +115,22 @@ const Backend* cuda_backend(int device) {
                   ? report.reason
                   : "there " + std::string(count == 1 ? "is 1 device" : "are " + std::to_string(count) + " devices") +
                         ", numbered from 0. Use a smaller number."));
+}
+
+}  // namespace
+
+const Backend* cuda_backend(int device) {
+  const Opened& opened = opened_library();
+  const Backend* backend = opened.library ? opened.library->backend(device) : nullptr;
+  if (!backend) refuse_device(opened, device);
+  return backend;
+}
+
+const LinearBackend* linear_cuda_backend(int device) {
+  const Opened& opened = opened_library();
+  const LinearBackend* backend = opened.library ? opened.library->linear(device) : nullptr;
+  if (!backend) refuse_device(opened, device);
+  return backend;
 }
 
 double cuda_peak(int device, Precision precision) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "native/kernels/kernels.h"
+#include "native/kernels/linear_backend.h"
 
 namespace meanfield {
 
@@ -31,6 +32,9 @@ CudaReport cuda_report(const std::string& libraryFile = "");
 
 /// The backend of a device. Throws Error (Device) with what was seen and what to do.
 const Backend* cuda_backend(int device);
+
+/// The same for the finite sums of linear models.
+const LinearBackend* linear_cuda_backend(int device);
 
 /// Operations a second of a device's multiply-adds of this precision in registers; 0 where it has none or cannot be used.
 double cuda_peak(int device, Precision precision);

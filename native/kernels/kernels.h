@@ -18,7 +18,7 @@
 namespace meanfield {
 
 /// Raised whenever the table or a struct in it changes; a shared library with another version is refused.
-constexpr uint32_t kBackendVersion = 4;
+constexpr uint32_t kBackendVersion = 5;
 
 enum class Status : int32_t { Ok = 0, Cancelled = 1, OutOfMemory = 2, DeviceFailure = 3 };
 
@@ -121,6 +121,17 @@ struct Backend {
   /// logs[q] = log Σ_r exp(−‖query_q − centre_r‖²/(2·variance)).
   Status (*mixture)(int32_t device, Points centres, double variance, Points queries, const CancelToken* cancel,
                     double* logs);
+
+  // One network on several devices (sharded.h); nullptr where there is but one.
+  /// The devices of these networks as a group that moves numbers between them; *group = nullptr where nothing can, so that
+  /// outputs are copied through the host.
+  Status (*group_open)(void* const* networks, int32_t count, void** group);
+  void (*group_close)(void* group);
+  /// `outputs` that stay on the device, for gather_outputs.
+  Status (*hold_outputs)(void* network, int32_t matrix, Rows rows, const CancelToken* cancel);
+  /// Called for all members at once, each by a thread of its own, when all of them hold outputs of `count` numbers: z = Σ over the
+  /// members, in their order, of shares[member] times their numbers. z is that of member 0.
+  Status (*gather_outputs)(void* group, int32_t member, void* network, const double* shares, int64_t count, double* z);
 
   // Many small networks that launch together; nullptr where there is nothing to gain. A gang has `members` tasks, each of
   // which joins on its thread, opens, uses and closes networks of that device there, and leaves. All of them must

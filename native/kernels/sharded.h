@@ -1,5 +1,6 @@
 // One network on several devices of a machine: each holds a stretch of the particles and all rows. A step moves n × k numbers a
-// device, the outputs of its particles, which are added on the host in the order of the devices; particles stay where they are.
+// device, the outputs of its particles, which are added up in the order of the devices; particles stay where they are. They meet on the first
+// device where the backend can move them between devices (NCCL), else on the host, with the same bits.
 #pragma once
 #include <algorithm>
 #include <memory>
@@ -32,8 +33,11 @@ class Sharded {
     std::vector<Shard> shards;
     std::vector<std::vector<double>> partial;
     std::unique_ptr<ThreadPool> pool;  // a thread a shard
+    void* group = nullptr;             // of the backend; null: outputs meet on the host
+    std::vector<double> shares;        // of the particles
 
     ~Net() {
+      if (group) shards.front().backend->group_close(group);
       for (const Shard& shard : shards) shard.backend->close(shard.network);
     }
     int64_t k() const { return shape.neuron.outputs; }
@@ -99,6 +103,19 @@ class Sharded {
       }
       net->pool = std::make_unique<ThreadPool>(static_cast<int>(shards));
       net->partial.resize(net->shards.size());
+      std::vector<void*> networks;
+      for (const Shard& shard : net->shards) {
+        net->shares.push_back(static_cast<double>(shard.count) / static_cast<double>(shape->particles));
+        networks.push_back(shard.network);
+      }
+      const Backend* backend = net->shards.front().backend;
+      if (shards > 1 && backend->group_open) {
+        const Status status = backend->group_open(networks.data(), static_cast<int32_t>(shards), &net->group);
+        if (status != Status::Ok) {
+          if (backend->message) message() = backend->message();
+          return status;
+        }
+      }
       *network = net.release();
       return Status::Ok;
     });
@@ -106,6 +123,16 @@ class Sharded {
   static Status outputs(void* network, int32_t matrix, Rows rows, const CancelToken* cancel, double* z) {
     Net& net = *static_cast<Net*>(network);
     const size_t count = static_cast<size_t>(rows.count * net.k());
+    if (net.group) {
+      const Status held = on_all(network, [&](const Shard& shard, size_t) {
+        return shard.backend->hold_outputs(shard.network, matrix, rows, cancel);
+      });
+      if (held != Status::Ok) return held;
+      return on_all(network, [&](const Shard& shard, size_t s) {
+        return shard.backend->gather_outputs(net.group, static_cast<int32_t>(s), shard.network, net.shares.data(),
+                                             rows.count * net.k(), s == 0 ? z : nullptr);
+      });
+    }
     const Status status = on_all(network, [&](const Shard& shard, size_t s) {
       net.partial[s].resize(count);
       return shard.backend->outputs(shard.network, matrix, rows, cancel, net.partial[s].data());
@@ -113,8 +140,7 @@ class Sharded {
     if (status != Status::Ok) return status;
     std::fill(z, z + count, 0.0);
     for (size_t s = 0; s < net.shards.size(); ++s) {
-      const double part = static_cast<double>(net.shards[s].count) / static_cast<double>(net.shape.particles);
-      for (size_t i = 0; i < count; ++i) z[i] += part * net.partial[s][i];
+      for (size_t i = 0; i < count; ++i) z[i] += net.shares[s] * net.partial[s][i];
     }
     return Status::Ok;
   }

@@ -130,6 +130,8 @@ Napi::Object result_object(Napi::Env env, const LinearFitResult& result) {
   }
   object.Set("path", path);
   object.Set("isa", result.isa);
+  object.Set("device", result.device);
+  object.Set("deviceReason", result.deviceReason);
   object.Set("threads", static_cast<double>(result.threads));
   object.Set("resumedFrom", static_cast<double>(result.resumedFrom));
   return object;
@@ -171,6 +173,8 @@ Napi::Value fit_linear(const Napi::CallbackInfo& arguments) {
     request.checkpoint = optional_text(object, "checkpoint", "");
     request.resume = optional_text(object, "resume", "");
     request.isa = optional_text(object, "isa", "");
+    request.backend = optional_text(object, "backend", "cpu");
+    request.fallBack = object.Get("fallBack").ToBoolean().Value();
     if (!absent(object.Get("path"))) {
       request.path = read_count(object.Get("path"), "path");
       if (request.path < 1)

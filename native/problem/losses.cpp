@@ -4,86 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "native/problem/loss_terms.h"
+
 namespace meanfield {
 
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-// Numbers this far outside the domain of a conjugate are rounding of its boundary.
-constexpr double kEdge = 1e-12;
-
-/// log(1 + e^t) without overflow.
-double softplus(double t) { return t > 0 ? t + std::log1p(std::exp(-t)) : std::log1p(std::exp(t)); }
-
-/// s log s, 0 at 0.
-double entropy_term(double s) { return s > 0 ? s * std::log(s) : 0; }
-
-double scalar_value(const Loss& loss, double z, double y) {
-  switch (loss.kind) {
-    case LossKind::Squared: return 0.5 * (z - y) * (z - y);
-    case LossKind::Logistic: return softplus(-y * z);
-    case LossKind::SmoothHinge: {
-      const double room = 1 - y * z;
-      if (room <= 0) return 0;
-      return room >= loss.width ? room - loss.width / 2 : room * room / (2 * loss.width);
-    }
-    case LossKind::Huber: {
-      const double r = std::fabs(z - y);
-      return r <= loss.width ? 0.5 * r * r : loss.width * (r - loss.width / 2);
-    }
-    case LossKind::SquaredHinge: {
-      const double room = std::max(1 - y * z, 0.0);
-      return 0.5 * room * room;
-    }
-    case LossKind::Poisson: return std::exp(z) - y * z;
-    case LossKind::Softmax: break;
-  }
-  return 0;
-}
-
-double scalar_derivative(const Loss& loss, double z, double y) {
-  switch (loss.kind) {
-    case LossKind::Squared: return z - y;
-    case LossKind::Logistic: {
-      const double t = y * z;
-      return t > 0 ? -y * std::exp(-t) / (1 + std::exp(-t)) : -y / (1 + std::exp(t));
-    }
-    case LossKind::SmoothHinge: {
-      const double room = 1 - y * z;
-      return room <= 0 ? 0 : -y * std::min(room / loss.width, 1.0);
-    }
-    case LossKind::Huber: return std::clamp(z - y, -loss.width, loss.width);
-    case LossKind::SquaredHinge: return -y * std::max(1 - y * z, 0.0);
-    case LossKind::Poisson: return std::exp(z) - y;
-    case LossKind::Softmax: break;
-  }
-  return 0;
-}
-
-double scalar_conjugate(const Loss& loss, double g, double y) {
-  switch (loss.kind) {
-    case LossKind::Squared: return 0.5 * g * g + g * y;
-    case LossKind::Logistic: {
-      const double s = -y * g;
-      return s < -kEdge || s > 1 + kEdge ? kInfinity : entropy_term(s) + entropy_term(1 - s);
-    }
-    case LossKind::SmoothHinge: {
-      const double s = -y * g;
-      return s < -kEdge || s > 1 + kEdge ? kInfinity : -s + loss.width / 2 * s * s;
-    }
-    case LossKind::Huber: return std::fabs(g) > loss.width * (1 + kEdge) ? kInfinity : 0.5 * g * g + g * y;
-    case LossKind::SquaredHinge: {
-      const double s = -y * g;
-      return s < -kEdge ? kInfinity : -s + 0.5 * s * s;
-    }
-    case LossKind::Poisson: {
-      const double mean = g + y;
-      return mean < -kEdge * (1 + y) ? kInfinity : entropy_term(mean) - mean;
-    }
-    case LossKind::Softmax: break;
-  }
-  return 0;
-}
 
 /// log Σ_j exp(z_j)
 double log_sum_exp(const double* z, int outputs) {
@@ -115,21 +42,7 @@ double Loss::gradient(const double* z, const double* y, int outputs, double* gra
 
 double Loss::derivative(double z, double y) const { return scalar_derivative(*this, z, y); }
 
-double Loss::curvature(double z, double y) const {
-  switch (kind) {
-    case LossKind::Squared: return 1;
-    case LossKind::Logistic: {
-      const double e = std::exp(-std::fabs(z));
-      return e / ((1 + e) * (1 + e));
-    }
-    case LossKind::SmoothHinge: return y * z < 1 && 1 - y * z < width ? 1 / width : 0;
-    case LossKind::Huber: return std::fabs(z - y) < width ? 1 : 0;
-    case LossKind::SquaredHinge: return y * z < 1 ? 1 : 0;
-    case LossKind::Poisson: return std::exp(z);
-    case LossKind::Softmax: break;
-  }
-  return 0;
-}
+double Loss::curvature(double z, double y) const { return scalar_curvature(*this, z, y); }
 
 double Loss::conjugate(const double* g, const double* y, int outputs) const {
   double sum = 0;
@@ -138,11 +51,11 @@ double Loss::conjugate(const double* g, const double* y, int outputs) const {
     double total = 0;
     for (int j = 0; j < outputs; ++j) {
       const double s = g[j] + (j == static_cast<int>(y[0]) ? 1 : 0);
-      if (s < -kEdge) return kInfinity;
+      if (s < -kConjugateEdge) return kInfinity;
       total += s;
       sum += entropy_term(s);
     }
-    return std::fabs(total - 1) > kEdge * outputs ? kInfinity : sum;
+    return std::fabs(total - 1) > kConjugateEdge * outputs ? kInfinity : sum;
   }
   for (int j = 0; j < outputs; ++j) sum += scalar_conjugate(*this, g[j], y[j]);
   return sum;

@@ -1,5 +1,6 @@
 // The CUDA kernels as ordinary C++ (native/kernels/cuda/block.h), every operation against the scalar reference backend, at
 // sizes that fill no tile. Beside the numbers, no block may race in shared memory or read what nobody wrote.
+#include "native/kernels/cuda/cuda_sum.inl"
 #include "native/kernels/cuda/table.inl"
 #include "test/native/backend_cases.h"
 #include "test/native/emulated.h"
@@ -11,6 +12,11 @@ namespace meanfield {
 
 const Backend* emulated() {
   static const Backend backend = cuda::table_of("emulated");
+  return &backend;
+}
+
+const LinearBackend* emulated_linear() {
+  static const LinearBackend backend = cuda::linear_table_of("emulated");
   return &backend;
 }
 
@@ -163,22 +169,51 @@ TEST_CASE("cuda emulation: the same normals as everywhere, and the same particle
 }
 
 TEST_CASE("cuda emulation: repeats are single steps with the same weights, bit for bit") {
-  for (int64_t d : {5, 40}) {
+  // Networks whose particles stay on the chip for several steps (40) take single ones by the tiles: there halves are compared.
+  for (int64_t d : {5, 40, 300}) {
     const Case c{90, d, 70, Neuron{Activation::Sigmoid, SecondLayer::Bounded, Signs::Same, 3, 1}};
     const Setting s(c);
     Update update;
     update.rate = 0.1;
     update.noise = 0.05;
-    update.repeats = 5;
+    update.repeats = 6;
     update.firstStep = 7;
     Opened together(emulated(), s, c), apart(emulated(), s, c);
     const auto once = together.updated(s, update);
-    update.repeats = 1;
+    const int parts = d == 40 ? 2 : 6;
+    update.repeats = 6 / parts;
     std::vector<float> steps;
-    for (int i = 0; i < 5; ++i, ++update.firstStep) steps = apart.updated(s, update);
+    for (int i = 0; i < parts; ++i, update.firstStep += static_cast<uint64_t>(update.repeats))
+      steps = apart.updated(s, update);
     CHECK(once == steps);
     require_no_faults();
   }
+}
+
+TEST_CASE(
+    "cuda emulation: steps with frozen weights are one launch up to 256 numbers a particle, within the bounds of "
+    "rounding") {
+  const auto launches = [](const Case& c, const Setting& s) {
+    Opened cuda(emulated(), s, c);
+    Update update = moving(c);
+    update.repeats = 5;
+    const int64_t before = cuda::emulated_launches();
+    cuda.updated(s, update);
+    return cuda::emulated_launches() - before;
+  };
+  const Neuron bounded{Activation::Tanh, SecondLayer::Bounded, Signs::Same, 3, 1.5f};
+  const Neuron parity{Activation::Silu, SecondLayer::Parity, Signs::Balanced, 16, 1};
+  for (const Neuron& neuron : {bounded, parity, Neuron{}})
+    for (const int64_t d : {33, 126, 127, 128, 252}) {
+      const Case c{d == 33 ? 1100 : 35, d, 45, neuron, d % 2 == 1};
+      const Setting s(c);
+      REQUIRE(s.p <= 256);
+      compare(c, kWays[0]);
+      CHECK(launches(c, s) == 1);
+      require_no_faults();
+    }
+  const Case wide{20, 256, 40, bounded};
+  CHECK(launches(wide, Setting(wide)) > 5);
 }
 
 TEST_CASE("cuda emulation: a raised token, no rows, more than the memory, and keep = 0") {

@@ -125,6 +125,10 @@ const Backend* backend() {
       nullptr,  // message
       nullptr,  // neighbours
       nullptr,  // mixture
+      nullptr,  // group_open
+      nullptr,  // group_close
+      nullptr,  // hold_outputs
+      nullptr,  // gather_outputs
       nullptr,  // gang_open
       nullptr,  // gang_close
       nullptr,  // gang_join

@@ -30,9 +30,12 @@ class Shared {
   MEANFIELD_DEVICE Shared from(int offset) const { return Shared(words_ + offset); }
   MEANFIELD_DEVICE uint32_t load(int at) const { return words_[at]; }
   MEANFIELD_DEVICE float load_float(int at) const { return __uint_as_float(words_[at]); }
+  /// Of two words; `at` is even.
+  MEANFIELD_DEVICE double load_double(int at) const { return *reinterpret_cast<const double*>(words_ + at); }
   MEANFIELD_DEVICE Words load4(int at) const { return *reinterpret_cast<const Words*>(words_ + at); }
   MEANFIELD_DEVICE void store(int at, uint32_t word) { words_[at] = word; }
   MEANFIELD_DEVICE void store_float(int at, float value) { words_[at] = __float_as_uint(value); }
+  MEANFIELD_DEVICE void store_double(int at, double value) { *reinterpret_cast<double*>(words_ + at) = value; }
   MEANFIELD_DEVICE void store4(int at, const Words& words) { *reinterpret_cast<Words*>(words_ + at) = words; }
 
  private:

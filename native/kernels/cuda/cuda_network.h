@@ -2,14 +2,15 @@
 //
 // Two roads. Narrow networks (narrow_kernels.h) keep particles in registers. All others go in tiles (tile_kernels.h): slabs
 // of particles × 1024 rows, small enough for the second-level cache, through which all rows pass before the next slab of
-// particles; with a frozen ω a slab makes all its steps in one go. Sums over particles are split by M alone, sums over
-// rows by n alone.
+// particles; with a frozen ω a slab makes all its steps in one go, or, of networks that fit (persistent_kernels.h), a block of 32
+// particles in one launch. Sums over particles are split by M alone, sums over rows by n alone.
 #pragma once
 #include <cmath>
 #include <deque>
 #include <vector>
 
-#include "native/kernels/cuda/narrow_kernels.h"
+#include "native/kernels/cuda/collectives.h"
+#include "native/kernels/cuda/persistent_kernels.h"
 #include "native/kernels/cuda/runtime.h"
 #include "native/kernels/cuda/tile_kernels.h"
 
@@ -25,7 +26,10 @@ class CudaNetwork {
   int32_t add_matrix(const float* x, int64_t rows, int64_t features);
   void write_particles(const float* particles);
   void read_particles(float* particles);
+  int device() const { return device_.index(); }
+  /// z null: they stay on the device, for gather_outputs.
   Status outputs(int32_t matrix, Rows rows, const CancelToken* cancel, double* z);
+  void gather_outputs(DeviceGroup& group, int member, const double* shares, int64_t count, double* z);
   Status gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, float* gradient);
   Status update(int32_t matrix, Rows rows, const double* weights, const Update& update, const CancelToken* cancel);
   Status step(int32_t matrix, Rows rows, const Weigh& weigh, const Update& update, const CancelToken* cancel);
@@ -43,6 +47,11 @@ class CudaNetwork {
   };
 
   bool narrow() const { return shape_.inputs <= kNarrowInputs && shape_.neuron.outputs <= kNarrowOutputs; }
+  /// Whether several steps with frozen weights are one launch, particles on the chip throughout.
+  bool held() const {
+    return shape_.precision == Precision::Float32 && shape_.parameters() <= kHeldNumbers &&
+           shape_.neuron.outputs <= kNarrowOutputs;
+  }
   bool bounded() const { return shape_.neuron.secondLayer == SecondLayer::Bounded; }
   int64_t k() const { return shape_.neuron.outputs; }
   int64_t weight_stride() const { return k() == 1 ? 1 : (k() + 3) / 4 * 4; }
@@ -75,6 +84,8 @@ class CudaNetwork {
   /// Launches NarrowDrift for these particles.
   void launch_narrow(const Particles& part, const Operand& rows, const Operand& omega, int64_t repeats,
                      uint64_t firstStep, const Motion& motion, float* gradient);
+  void launch_held(const Particles& part, const Operand& rows, const Operand& omega, int64_t repeats,
+                   uint64_t firstStep, const Motion& motion);
   template <class Kernel>
   void launch_threads(const Kernel& kernel, int64_t threads) {
     device_.launch(kernel, (threads + Kernel::kThreads - 1) / Kernel::kThreads);
@@ -91,7 +102,7 @@ class CudaNetwork {
   std::deque<Matrix> matrices_;
   Array<int32_t> index_;
   Array<float> c_, omega_, delta_, momentParts_, gradient_;
-  Array<double> omegaSum_, offset_, partial_, z_, drift_, moments_, sums_;
+  Array<double> omegaSum_, offset_, partial_, z_, gathered_, drift_, moments_, sums_;
 };
 
 }  // namespace cuda

@@ -20,8 +20,8 @@ int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to;
 CudaNetwork::CudaNetwork(const NetworkShape& shape)
     : shape_(shape), device_(shape.device), stride_(round_up(shape.inputs, 4)), weights_(device_), tails_(device_),
       index_(device_), c_(device_), omega_(device_), delta_(device_), momentParts_(device_), gradient_(device_),
-      omegaSum_(device_), offset_(device_), partial_(device_), z_(device_), drift_(device_), moments_(device_),
-      sums_(device_) {
+      omegaSum_(device_), offset_(device_), partial_(device_), z_(device_), gathered_(device_), drift_(device_),
+      moments_(device_), sums_(device_) {
   if (shape.precision != Precision::Float32 && device_.capability() < 80)
     throw Failure{Status::DeviceFailure,
                   std::string("precision is '") + kPrecisionNames[static_cast<int>(shape.precision)] +
@@ -158,7 +158,7 @@ Status CudaNetwork::outputs(int32_t matrix, Rows rows, const CancelToken* cancel
                    std::max(1.0, std::min(affordable, static_cast<double>(kPartialBytes / (8 * split.count * k()))))),
                2 * kTile);
   partial_.resize(split.count * std::min(piece, rows.count) * k());
-  z_.resize(std::min(piece, rows.count) * k());
+  z_.resize((z ? std::min(piece, rows.count) : rows.count) * k());
   for (int64_t first = 0; first < rows.count; first += piece) {
     const int64_t count = std::min(piece, rows.count - first);
     const Operand some = part_of(all, first, count);
@@ -184,12 +184,25 @@ Status CudaNetwork::outputs(int32_t matrix, Rows rows, const CancelToken* cancel
                          tiles, split.count);
       });
     launch_threads(FoldOutputs{partial_.data(), count * k(), split.count, offset_.data(), shape_.neuron.outputs,
-                               static_cast<double>(shape_.particles), z_.data()},
+                               static_cast<double>(shape_.particles), z ? z_.data() : z_.data() + first * k()},
                    count * k());
     if (!device_.wait(cancel)) return Status::Cancelled;
-    device_.copy_out(z + first * k(), 8, z_.data(), 8, 8, count * k());
+    if (z) device_.copy_out(z + first * k(), 8, z_.data(), 8, 8, count * k());
   }
   return Status::Ok;
+}
+
+void CudaNetwork::gather_outputs(DeviceGroup& group, int member, const double* shares, int64_t count, double* z) {
+  if (count == 0) return;
+  if (member == 0) gathered_.resize(group.size() * count);
+  group.gather(member, z_.data(), count, gathered_.data(), device_.stream());
+  if (member == 0) {
+    FoldShards fold{z_.data(), gathered_.data(), count, group.size(), {}};
+    std::copy(shares, shares + group.size(), fold.shares);
+    launch_threads(fold, count);
+    device_.copy_out(z, 8, gathered_.data(), 8, 8, count);
+  }
+  device_.wait(nullptr);
 }
 
 template <class P>
@@ -249,6 +262,21 @@ void CudaNetwork::launch_narrow(const Particles& part, const Operand& rows, cons
   });
 }
 
+void CudaNetwork::launch_held(const Particles& part, const Operand& rows, const Operand& omega, int64_t repeats,
+                              uint64_t firstStep, const Motion& motion) {
+  const auto launch = [&](auto quads, auto outputs) {
+    using Kernel = HeldDrift<decltype(quads)::value, decltype(outputs)::value>;
+    device_.launch(Kernel{part, rows, omega, omegaSum_.data(), repeats, firstStep, motion, device_.stop_flag()},
+                   (part.count + Kernel::kLanes - 1) / Kernel::kLanes);
+  };
+  const auto sized = [&](auto quads) {
+    if (k() == 1) return launch(quads, std::integral_constant<int, 1>{});
+    return launch(quads, std::integral_constant<int, kNarrowOutputs>{});
+  };
+  if (shape_.parameters() <= kHeldNumbers / 2) return sized(std::integral_constant<int, 4>{});
+  return sized(std::integral_constant<int, 8>{});
+}
+
 Status CudaNetwork::gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
                              float* gradient) {
   const int64_t p = shape_.parameters(), slab = narrow() ? 1 << 16 : slab_particles();
@@ -285,13 +313,17 @@ Status CudaNetwork::update(int32_t matrix, Rows rows, const double* weights, con
     return device_.wait(cancel) ? Status::Ok : Status::Cancelled;
   }
   const Operand all = select(matrix, rows), omega = set_weights(weights, rows.count);
-  if (narrow()) {
+  if (narrow() || (held() && update.repeats > 1)) {
     const Particles part = particles(0, shape_.particles);
     const double flops = 2 * row_flops(part.count, rows.count);
     const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(kLaunchFlops / flops));
     for (int64_t repeat = 0; repeat < update.repeats; repeat += most) {
       const int64_t count = std::min(most, update.repeats - repeat);
-      launch_narrow(part, all, omega, count, update.firstStep + static_cast<uint64_t>(repeat), motion, nullptr);
+      const uint64_t first = update.firstStep + static_cast<uint64_t>(repeat);
+      if (narrow())
+        launch_narrow(part, all, omega, count, first, motion, nullptr);
+      else
+        launch_held(part, all, omega, count, first, motion);
       if (!device_.pace(flops * static_cast<double>(count), cancel)) return Status::Cancelled;
     }
     return device_.wait(cancel) ? Status::Ok : Status::Cancelled;

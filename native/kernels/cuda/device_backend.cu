@@ -1,4 +1,5 @@
 // libmeanfield_cuda: the backend on real devices, and what there is to say about them.
+#include "native/kernels/cuda/cuda_sum.inl"
 #include "native/kernels/cuda/library.h"
 #include "native/kernels/cuda/peak_kernels.h"
 #include "native/kernels/cuda/table.inl"
@@ -60,9 +61,15 @@ void describe(int32_t device, DeviceDescription* out) {
   if (status != Status::Ok) write_text(out->trouble, sizeof out->trouble, last_message());
 }
 
-const Backend* backend(int32_t device) {
-  static char names[kMostDevices][16];
-  static Backend tables[kMostDevices];
+struct Tables {
+  char name[16];
+  Backend networks;
+  LinearBackend sums;
+};
+
+/// nullptr for a number that is none.
+const Tables* tables_of(int32_t device) {
+  static Tables tables[kMostDevices];
   int32_t driver = 0;
   const char* reason = nullptr;
   if (device < 0 || device >= devices(&driver, &reason)) return nullptr;
@@ -73,12 +80,23 @@ const Backend* backend(int32_t device) {
       int major = 0, minor = 0;
       cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, i);
       cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, i);
-      write_text(names[i], sizeof names[i], "sm_" + std::to_string(10 * major + minor));
-      tables[i] = table_of(names[i]);
+      write_text(tables[i].name, sizeof tables[i].name, "sm_" + std::to_string(10 * major + minor));
+      tables[i].networks = table_of(tables[i].name);
+      tables[i].sums = linear_table_of(tables[i].name);
     }
     return true;
   }();
   return filled ? &tables[device] : nullptr;
+}
+
+const Backend* backend(int32_t device) {
+  const Tables* tables = tables_of(device);
+  return tables ? &tables->networks : nullptr;
+}
+
+const LinearBackend* linear(int32_t device) {
+  const Tables* tables = tables_of(device);
+  return tables ? &tables->sums : nullptr;
 }
 
 /// Best of five launches of some ten milliseconds.
@@ -123,6 +141,6 @@ double peak(int32_t device, Precision precision) {
 extern "C" __attribute__((visibility("default"))) const meanfield::cuda::Library* meanfield_cuda_library() {
   using namespace meanfield::cuda;
   static const Library library = {
-      meanfield::kBackendVersion, CUDART_VERSION, MEANFIELD_CUDA_IMAGES, devices, describe, backend, peak};
+      meanfield::kBackendVersion, CUDART_VERSION, MEANFIELD_CUDA_IMAGES, devices, describe, backend, linear, peak};
   return &library;
 }

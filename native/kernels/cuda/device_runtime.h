@@ -66,6 +66,8 @@ class RawDevice {
   /// Makes it the calling thread's device; first in every call of the table.
   void use() const { check(cudaSetDevice(index_), "choosing the device"); }
   int64_t cache_bytes() const { return cache_; }
+  int index() const { return index_; }
+  void* stream() const { return stream_; }
   /// 10 × major + minor
   int capability() const { return capability_; }
   /// Read by kernels that run long; raised by `wait`.

@@ -2,7 +2,7 @@
 // memory remembers who touched each word since the last barrier.
 //
 // Found: two threads on one word without a barrier between them, unless both only read; words read before anything was
-// written to them in this block; indices out of range; misaligned four-word accesses. Memory outside shared memory is
+// written to them in this block; indices out of range; misaligned accesses of several words. Memory outside shared memory is
 // the host's own, where the address sanitizer watches.
 #pragma once
 #include <cstdint>
@@ -74,8 +74,15 @@ class Shared {
     std::memcpy(&value, &word, sizeof value);
     return value;
   }
+  double load_double(int at) const {
+    aligned(at, 2);
+    const uint32_t words[2] = {load(at), load(at + 1)};
+    double value;
+    std::memcpy(&value, words, sizeof value);
+    return value;
+  }
   Words load4(int at) const {
-    aligned(at);
+    aligned(at, 4);
     return {{load(at), load(at + 1), load(at + 2), load(at + 3)}};
   }
   void store(int at, uint32_t word) { memory_->store(first_ + at, word); }
@@ -84,14 +91,21 @@ class Shared {
     std::memcpy(&word, &value, sizeof word);
     store(at, word);
   }
+  void store_double(int at, double value) {
+    aligned(at, 2);
+    uint32_t words[2];
+    std::memcpy(words, &value, sizeof value);
+    store(at, words[0]);
+    store(at + 1, words[1]);
+  }
   void store4(int at, const Words& words) {
-    aligned(at);
+    aligned(at, 4);
     for (int i = 0; i < 4; ++i) store(at + i, words.w[i]);
   }
 
  private:
-  void aligned(int at) const {
-    if ((first_ + at) % 4 != 0) memory_->fault("misaligned", first_ + at);
+  void aligned(int at, int words) const {
+    if ((first_ + at) % words != 0) memory_->fault("misaligned", first_ + at);
   }
   SharedMemory* memory_;
   int first_;

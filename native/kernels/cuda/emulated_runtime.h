@@ -18,11 +18,13 @@ inline std::atomic<int64_t>& emulated_launches() {
 
 class RawDevice {
  public:
-  explicit RawDevice(int) {}
+  explicit RawDevice(int index) : index_(index) {}
 
   void use() const {}
 
   int64_t cache_bytes() const { return 1 << 20; }
+  int index() const { return index_; }
+  void* stream() const { return nullptr; }
   int capability() const { return 90; }
   const int* stop_flag() const { return &stop_; }
   void lower_stop_flag() { stop_ = 0; }
@@ -72,6 +74,7 @@ class RawDevice {
       std::memcpy(static_cast<char*>(to) + static_cast<size_t>(row) * toPitch,
                   static_cast<const char*>(from) + static_cast<size_t>(row) * fromPitch, width);
   }
+  int index_;
   int stop_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "native/kernels/kernels.h"
+#include "native/kernels/linear_backend.h"
 
 namespace meanfield {
 namespace cuda {
@@ -27,6 +28,8 @@ struct Library {
   void (*describe)(int32_t device, DeviceDescription* description);
   /// The backend for networks on this device; shape.device must be the same. nullptr for a number that is none.
   const Backend* (*backend)(int32_t device);
+  /// The same for the finite sums of linear models.
+  const LinearBackend* (*linear)(int32_t device);
   /// Operations a second of multiply-adds of this precision that never leave the registers; 0 where there are none.
   double (*peak)(int32_t device, Precision precision);
 };

@@ -60,23 +60,13 @@ struct Coefficients {
 
 /// Sums 256 numbers of a block in a fixed tree; the result is thread 0's.
 MEANFIELD_DEVICE void sum_of_block(Block& block, Shared shared, PerThread<double>& values) {
-  const auto store = [&](int thread) {
-    uint32_t words[2];
-    memcpy(words, &values[thread], sizeof words);
-    shared.store(2 * thread, words[0]);
-    shared.store(2 * thread + 1, words[1]);
-  };
   for (int half = 128; half > 0; half /= 2) {
     block.each([&](int thread) {
-      if (thread >= half && thread < 2 * half) store(thread);
+      if (thread >= half && thread < 2 * half) shared.store_double(2 * thread, values[thread]);
     });
     block.barrier();
     block.each([&](int thread) {
-      if (thread >= half) return;
-      const uint32_t words[2] = {shared.load(2 * (thread + half)), shared.load(2 * (thread + half) + 1)};
-      double other;
-      memcpy(&other, words, sizeof other);
-      values[thread] += other;
+      if (thread < half) values[thread] += shared.load_double(2 * (thread + half));
     });
     block.barrier();
   }

@@ -27,6 +27,9 @@ class Device {
   void use() const { raw_.use(); }
   int64_t cache_bytes() const { return raw_.cache_bytes(); }
   int capability() const { return raw_.capability(); }
+  int index() const { return raw_.index(); }
+  /// Where work of others than ours is put in line with it.
+  void* stream() const { return raw_.stream(); }
   /// Read by kernels that run long; raised by `wait`. In a gang it stays down, since launches are short.
   const int* stop_flag() const { return raw_.stop_flag(); }
   void lower_stop_flag() {

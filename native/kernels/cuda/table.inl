@@ -1,31 +1,12 @@
 // The backend table of kernels.h over CudaNetwork. No exception leaves it.
-#include <new>
-
 #include "native/kernels/cuda/cuda_network.inl"
+#include "native/kernels/cuda/guarded.h"
 #include "native/kernels/cuda/points.inl"
 
 namespace meanfield {
 namespace cuda {
 
 namespace {
-
-std::string& last_message() {
-  static thread_local std::string message;
-  return message;
-}
-
-template <class F>
-Status guarded(F&& f) {
-  last_message().clear();
-  try {
-    return f();
-  } catch (const Failure& failure) {
-    last_message() = failure.message;
-    return failure.status;
-  } catch (const std::bad_alloc&) {
-    return Status::OutOfMemory;
-  }
-}
 
 /// f(network) on its device.
 template <class F>
@@ -89,6 +70,23 @@ Backend table_of(const char* isa) {
                      double* logs) {
     const MixtureFold fold{static_cast<float>(0.5 / variance)};
     return guarded([&] { return over_points(device, centres, queries, nullptr, fold, cancel, logs); });
+  };
+  table.group_open = [](void* const* networks, int32_t count, void** group) {
+    return guarded([&] {
+      std::vector<int> devices;
+      for (int32_t i = 0; i < count; ++i) devices.push_back(static_cast<CudaNetwork*>(networks[i])->device());
+      return *group = DeviceGroup::open(devices), Status::Ok;
+    });
+  };
+  table.group_close = [](void* group) { delete static_cast<DeviceGroup*>(group); };
+  table.hold_outputs = [](void* network, int32_t matrix, Rows rows, const CancelToken* cancel) {
+    return with(network, [&](CudaNetwork& net) { return net.outputs(matrix, rows, cancel, nullptr); });
+  };
+  table.gather_outputs = [](void* group, int32_t member, void* network, const double* shares, int64_t count,
+                            double* z) {
+    return with(network, [&](CudaNetwork& net) {
+      return net.gather_outputs(*static_cast<DeviceGroup*>(group), member, shares, count, z), Status::Ok;
+    });
   };
   table.gang_open = [](int32_t device, int32_t members, void** gang) {
     return guarded([&] { return *gang = new Gang(device, members), Status::Ok; });

@@ -181,6 +181,42 @@ struct FoldOutputs {
   }
 };
 
+/// gathered_i = Σ_s shares_s z_si over devices in their order, as the host adds them up: no fused multiply-adds. A thread a number.
+struct FoldShards {
+  static constexpr int kThreads = 256, kBlocks = 4, kMost = 64;
+  const double* own;  // of the first device
+  double* gathered;   // devices × count; the place of the first is free
+  int64_t count;
+  int32_t devices;
+  double shares[kMost];
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    block.each([&](int thread) {
+      const int64_t at = block.x() * kThreads + thread;
+      if (at >= count) return;
+      double sum = product(shares[0], own[at]);
+      for (int s = 1; s < devices; ++s) {
+        const double part = product(shares[s], gathered[s * count + at]);
+#ifdef __CUDA_ARCH__
+        sum = __dadd_rn(sum, part);
+#else
+        sum += part;
+#endif
+      }
+      gathered[at] = sum;
+    });
+  }
+
+ private:
+  MEANFIELD_DEVICE static double product(double a, double b) {
+#ifdef __CUDA_ARCH__
+    return __dmul_rn(a, b);
+#else
+    return a * b;
+#endif
+  }
+};
+
 /// Δ of a slab, transposed: particle × kSlabRows; and the moments Σ_i ω_ij σ_ir of every tile of rows. Block (tile of
 /// particles, tile of rows).
 template <class P, bool kDelta, bool kMoments>

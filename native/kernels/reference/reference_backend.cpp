@@ -177,7 +177,8 @@ Status sum_squares(void* network, double* sum) {
 const Backend* reference_backend() {
   static const Backend backend = {kBackendVersion, "reference", "scalar", open,    close,   add_matrix, write_particles,
                                   read_particles,  outputs,     gradient, move,    step,    energies,   sum_squares,
-                                  nullptr,         nullptr,     nullptr,  nullptr, nullptr, nullptr,    nullptr};
+                                  nullptr,         nullptr,     nullptr,  nullptr, nullptr, nullptr,    nullptr,
+                                  nullptr,         nullptr,     nullptr,  nullptr};
   return &backend;
 }
 

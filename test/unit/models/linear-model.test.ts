@@ -40,6 +40,29 @@ describe('real data: a duality gap of 1e-8, or a refusal with a reason', () => {
 })
 
 describe('LinearModel', () => {
+  test('device: auto says why it took no GPU, cpu looks for none, one that is not there is an error', async () => {
+    const rows: LinearRows = {
+      values: Float64Array.of(-1, 2, -3, 4),
+      rows: 4,
+      columns: 1,
+      targets: Float64Array.of(0, 2, 0, 3),
+    }
+    const model = new LinearModel({ l2: 0.1 })
+    expect(await model.fit(rows)).toMatchObject({
+      device: 'cpu',
+      deviceReason: expect.stringMatching(/CUDA|NVIDIA driver|the data are small|stays on the CPU/),
+    })
+    expect(await model.fit(rows, { device: 'cpu' })).not.toHaveProperty('deviceReason')
+    await expect(model.fit(rows, { device: 'gpu' as 'cuda' })).rejects.toMatchObject({
+      code: 'MEANFIELD_INVALID_OPTION',
+      message: expect.stringMatching(/device is 'gpu'; expected 'auto', 'cpu', 'cuda'/),
+    })
+    await expect(model.fit(rows, { device: 'cuda:7' })).rejects.toMatchObject({
+      code: 'MEANFIELD_DEVICE',
+      message: expect.stringMatching(/device is 'cuda:7'.*Use device 'cpu' or 'auto'/),
+    })
+  })
+
   test('fits, predicts, scores, saves and loads; weights per class, probabilities', async () => {
     const { train, test } = (await real('digits.csv.gz', 'label')).split({ test: 0.25, stratify: true, seed: 1 })
     const model = new LinearModel({ loss: 'softmax', l2: 1e-2, scale: 'standard' })
