@@ -68,13 +68,12 @@ export function addColumnFlags(command: Command): Command {
 
 /** The same as rows one piece after the other, and a test set as `--test` has it, once columns and classes are settled. */
 export async function openStream(options: DataOptions) {
-  const { target, group, time, holdout } = options
-  if (target === undefined)
-    throw new UsageError('no column to learn was named; say --target COLUMN (its name, or its number from 0).')
+  const { group, time, holdout } = options
+  const target = targetOf(options)
   const whole = Object.entries({ group, time, holdout }).find(([, value]) => value !== undefined)
   if (whole) throw new UsageError(`--${whole[0]} divides rows that are all there; leave it out, or --stream.`)
   const { Dataset, DatasetStream } = await import('../data')
-  const reading = { ...csvOptions(options), target: targetOf(options, target) }
+  const reading = { ...csvOptions(options), target }
   return {
     rows: DatasetStream.fromFile(options.data, { ...reading, ...columnOptions(options) }),
     test: ({ classes, encoding }: Pick<Dataset, 'classes' | 'encoding'>) =>
@@ -85,13 +84,11 @@ export async function openStream(options: DataOptions) {
 }
 
 export async function loadData(options: DataOptions, seed: number): Promise<LoadedData> {
-  if (options.target === undefined)
-    throw new UsageError('no column to learn was named; say --target COLUMN (its name, or its number from 0).')
+  const target = targetOf(options)
   requireOneTest(options)
   const { Dataset } = await import('../data')
   const { readLike } = await import('../data/read-like')
   const start = performance.now()
-  const target = targetOf(options, options.target)
   const { group, time } = options
   const keys = { ...(group !== undefined && { group }), ...(time !== undefined && { time }) }
   const reading = { ...csvOptions(options), target, ...(options.dtype && { dtype: options.dtype }) }
@@ -105,7 +102,9 @@ export async function loadData(options: DataOptions, seed: number): Promise<Load
 }
 
 /** Without a header there are only numbers to name a column by. */
-function targetOf({ header }: DataOptions, target: string): string | number {
+function targetOf({ header, target }: DataOptions): string | number {
+  if (target === undefined)
+    throw new UsageError('no column to learn was named; say --target COLUMN (its name, or its number from 0).')
   return !header && /^\d+$/.test(target) ? Number(target) : target
 }
 

@@ -3,13 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { LinearFit, LinearLoss, Scores } from '../models'
 import type { Catalogue, ModelEntry } from '../native/entries'
-import { exitCodes } from './exit'
-import { printOutcome, printRow, sayable } from './fit-outcome'
+import { printOutcome, printRow, sayable, watchFit } from './fit-outcome'
 import { addCatalogueFlags, parseInteger, parseNumber } from './flags'
-import { onInterrupt } from './interrupt'
 import { addLinearDataFlags, type LinearDataOptions, loadLinearData, oneOf } from './linear-data-flags'
-import { note, printJson, startProgress } from './output'
-import { requireFilePlace } from './paths'
+import { requireFilePlaces } from './paths'
 
 interface LinearFlags extends LinearDataOptions {
   classWeights?: 'balanced'
@@ -63,10 +60,8 @@ async function fitLinear(
   { model, algorithm, run }: ReturnType<ReturnType<typeof addCatalogueFlags>['collect']>,
 ): Promise<number> {
   const { LinearModel } = await import('../models')
-  const json = options.json === true
   const { scale, device, out, checkpoint, resume, path, pathRatio, classWeights, trace } = options
-  for (const [flag, place] of Object.entries({ '--out': out, '--checkpoint': checkpoint, '--trace': trace }))
-    if (place !== undefined) await requireFilePlace(place, flag)
+  await requireFilePlaces({ '--out': out, '--checkpoint': checkpoint, '--trace': trace })
   const seed = Number(run.seed ?? 0)
   const threads = run.threads === undefined || run.threads === 'auto' ? undefined : Number(run.threads)
   const { train, test, seconds: load } = await loadLinearData(options, model.loss as LinearLoss | 'auto', seed, threads)
@@ -75,43 +70,34 @@ async function fitLinear(
     scale,
     algorithm: { name: algorithm.name, ...algorithm.options } as never,
   })
-  const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
-  const progress = startProgress(algorithm.name, json)
-  try {
-    const fitting = linear.fit(train, {
-      ...run,
-      device: device as 'auto',
-      signal: interrupt.signal,
-      ...(classWeights && { classWeights }),
-      ...(checkpoint !== undefined && { checkpoint }),
-      ...(resume !== undefined && { resume }),
-      ...(path !== undefined && { path }),
-      ...(pathRatio !== undefined && { pathRatio }),
-    })
-    for await (const point of fitting)
-      progress.update(undefined, `objective ${point.objective.toPrecision(6)}, gap ${point.gap.toExponential(1)}`)
-    const fitted = await fitting
-    progress.stop()
-    const scores = { train: await linear.score(train), ...(test && { test: await linear.score(test) }) }
-    if (out !== undefined) await linear.save(out)
-    if (trace !== undefined) await writeFile(trace, traceCsv(fitted))
-    const { trace: _, path: points, ...rest } = fitted
-    const document = {
-      ...rest,
-      seconds: { load, ...fitted.seconds },
-      scores,
-      ...(points.length > 0 && { path: points.map(({ weights: __, ...point }) => point) }),
-      ...(out !== undefined && { file: out }),
-    }
-    if (json) printJson(document)
-    else describe(document)
-    if (fitted.stop !== 'aborted') return exitCodes.done
-    if (!json && checkpoint !== undefined) note(`interrupted; go on with --resume ${checkpoint}`)
-    return exitCodes.interrupted
-  } finally {
-    progress.stop()
-    interrupt.release()
-  }
+  return watchFit(algorithm.name, options, {
+    start: (signal) =>
+      linear.fit(train, {
+        ...run,
+        device: device as 'auto',
+        signal,
+        ...(classWeights && { classWeights }),
+        ...(checkpoint !== undefined && { checkpoint }),
+        ...(resume !== undefined && { resume }),
+        ...(path !== undefined && { path }),
+        ...(pathRatio !== undefined && { pathRatio }),
+      }),
+    tell: (point) => [undefined, `objective ${point.objective.toPrecision(6)}, gap ${point.gap.toExponential(1)}`],
+    finish: async (fitted) => {
+      const scores = { train: await linear.score(train), ...(test && { test: await linear.score(test) }) }
+      if (out !== undefined) await linear.save(out)
+      if (trace !== undefined) await writeFile(trace, traceCsv(fitted))
+      const { trace: _, path: points, ...rest } = fitted
+      return {
+        ...rest,
+        seconds: { load, ...fitted.seconds },
+        scores,
+        ...(points.length > 0 && { path: points.map(({ weights: __, ...point }) => point) }),
+        ...(out !== undefined && { file: out }),
+      }
+    },
+    describe,
+  })
 }
 
 function traceCsv({ trace }: LinearFit): string {

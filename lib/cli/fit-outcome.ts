@@ -1,6 +1,9 @@
-/** What the `fit` commands of all models share: which options can be said, and how a fit is told in lines. */
+/** What the `fit` commands of all models share: which options can be said, how a fit is watched, and how it is told in lines. */
+import type { Run } from '../models'
 import type { ModelEntry, OptionField } from '../native/entries'
-import { print } from './output'
+import { exitCodes } from './exit'
+import { onInterrupt } from './interrupt'
+import { note, print, printJson, startProgress } from './output'
 
 /** What can be said on the command line: the number of outputs follows from the data, and so does the loss by default. */
 export function sayable(model: ModelEntry): ModelEntry {
@@ -11,6 +14,40 @@ export function sayable(model: ModelEntry): ModelEntry {
       : [field]
   })
   return { ...model, options }
+}
+
+interface FitSteps<F, P, D> {
+  start: (signal: AbortSignal) => Run<F, P>
+  /** The part of the budget that a point has used, where it is known, and words. */
+  tell: (point: P) => [number | undefined, string]
+  /** Scores and saves; what is printed. */
+  finish: (fitted: F) => Promise<D>
+  describe: (document: D) => void
+}
+
+/** A fit with its progress, ended by Ctrl-C; the exit code. */
+export async function watchFit<F extends { stop: string }, P, D>(
+  name: string,
+  { json, checkpoint }: { json?: boolean; checkpoint?: string },
+  { start, tell, finish, describe }: FitSteps<F, P, D>,
+): Promise<number> {
+  const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
+  const progress = startProgress(name, json === true)
+  try {
+    const fitting = start(interrupt.signal)
+    for await (const point of fitting) progress.update(...tell(point))
+    const fitted = await fitting
+    progress.stop()
+    const document = await finish(fitted)
+    if (json) printJson(document)
+    else describe(document)
+    if (fitted.stop !== 'aborted') return exitCodes.done
+    if (!json && checkpoint !== undefined) note(`interrupted; go on with --resume ${checkpoint}`)
+    return exitCodes.interrupted
+  } finally {
+    progress.stop()
+    interrupt.release()
+  }
 }
 
 export const printRow = (name: string, words: string) => print(`${name.padEnd(24)}${words}`)

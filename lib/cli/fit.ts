@@ -2,14 +2,12 @@
 import { Command } from 'commander'
 import type { ModelEntry } from '../native/entries'
 import { addDataFlags, type DataOptions, loadData, openStream } from './data-flags'
-import { exitCodes, UsageError } from './exit'
+import { UsageError } from './exit'
 import { linearCommand } from './fit-linear'
-import { printOutcome, printRow, sayable } from './fit-outcome'
+import { printOutcome, printRow, sayable, watchFit } from './fit-outcome'
 import { addCatalogueFlags, parseInteger } from './flags'
-import { onInterrupt } from './interrupt'
-import { note, printJson, startProgress } from './output'
 import { viewedSteps, writeParticleView } from './particle-view'
-import { requireFilePlace } from './paths'
+import { requireFilePlaces } from './paths'
 
 interface FitFlags extends DataOptions {
   scale: 'standard' | 'minmax' | 'whiten' | 'none'
@@ -84,108 +82,76 @@ Example:
   })
 }
 
-async function fitMeanField(
-  options: FitFlags,
-  flags: ReturnType<ReturnType<typeof addCatalogueFlags>['collect']>,
-): Promise<number> {
+type Collected = ReturnType<ReturnType<typeof addCatalogueFlags>['collect']>
+
+async function fitMeanField(options: FitFlags, flags: Collected): Promise<number> {
   if (options.stream) return fitRows(options, flags)
   if (options.shuffle !== undefined) throw new UsageError('--shuffle is for --stream; leave it out, or say --stream.')
-  const { model, algorithm, run } = flags
-  const { MeanFieldNetwork } = await import('../models')
-  const json = options.json === true
-  const seed = Number(run.seed ?? 0)
-  const { scale, scaleTargets, device, precision, out, particleView, checkpoint, resume } = options
-  if (out !== undefined) await requireFilePlace(out, '--out')
-  if (checkpoint !== undefined) await requireFilePlace(checkpoint, '--checkpoint')
-  if (particleView !== undefined) await requireFilePlace(particleView, '--particle-view')
-  const { train, test, seconds: load } = await loadData(options, seed)
-  const net = new MeanFieldNetwork({
-    ...model,
-    scale,
-    scaleTargets,
-    algorithm: { name: algorithm.name, ...algorithm.options } as never,
+  const { algorithm, run } = flags
+  const { out, particleView, checkpoint } = options
+  await requireFilePlaces({ '--out': out, '--checkpoint': checkpoint, '--particle-view': particleView })
+  const { train, test, seconds: load } = await loadData(options, Number(run.seed ?? 0))
+  const net = await networkOf(options, flags)
+  const end = budget(run)
+  return watchFit(algorithm.name, options, {
+    start: (signal) =>
+      net.fit(train, {
+        ...fitOptions(options, flags),
+        signal,
+        ...(particleView !== undefined && { snapshots: viewedSteps }),
+      }),
+    tell: (point) => [end(point), `objective ${point.objective.toPrecision(4)}, step ${point.step}`],
+    finish: async (fitted) => {
+      const scores = { train: await net.score(train), ...(test && { test: await net.score(test) }) }
+      if (out !== undefined) await net.save(out)
+      if (particleView !== undefined) await writeParticleView(particleView, net, fitted)
+      const { trace: _, snapshots: __, seconds, ...rest } = fitted
+      return { ...rest, seconds: { load, ...seconds }, scores, ...(out !== undefined && { file: out }) }
+    },
+    describe,
   })
-  const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
-  const progress = startProgress(algorithm.name, json)
-  try {
-    const fitting = net.fit(train, {
-      ...run,
-      device: device as 'auto',
-      precision: precision as 'float32',
-      signal: interrupt.signal,
-      ...(checkpoint !== undefined && { checkpoint }),
-      ...(resume !== undefined && { resume }),
-      ...(particleView !== undefined && { snapshots: viewedSteps }),
-    })
-    const end = budget(run)
-    for await (const point of fitting)
-      progress.update(end(point), `objective ${point.objective.toPrecision(4)}, step ${point.step}`)
-    const fitted = await fitting
-    progress.stop()
-    const scores = { train: await net.score(train), ...(test && { test: await net.score(test) }) }
-    if (out !== undefined) await net.save(out)
-    if (particleView !== undefined) await writeParticleView(particleView, net, fitted)
-    const { trace: _, snapshots: __, seconds, ...rest } = fitted
-    const document = { ...rest, seconds: { load, ...seconds }, scores, ...(out !== undefined && { file: out }) }
-    if (json) printJson(document)
-    else describe(document)
-    if (fitted.stop !== 'aborted') return exitCodes.done
-    if (!json && checkpoint !== undefined) note(`interrupted; go on with --resume ${checkpoint}`)
-    return exitCodes.interrupted
-  } finally {
-    progress.stop()
-    interrupt.release()
-  }
 }
 
 /** The same with rows that are read once. */
-async function fitRows(
-  options: FitFlags,
-  { model, algorithm, run }: ReturnType<ReturnType<typeof addCatalogueFlags>['collect']>,
-): Promise<number> {
-  const { MeanFieldNetwork } = await import('../models')
-  const json = options.json === true
-  const { scale, scaleTargets, device, precision, out, checkpoint, resume, shuffle, particleView } = options
+async function fitRows(options: FitFlags, flags: Collected): Promise<number> {
+  const { out, checkpoint, shuffle, particleView } = options
   if (particleView !== undefined)
     throw new UsageError('--particle-view needs particles along the way, which --stream does not keep; leave one out.')
-  if (out !== undefined) await requireFilePlace(out, '--out')
-  if (checkpoint !== undefined) await requireFilePlace(checkpoint, '--checkpoint')
+  await requireFilePlaces({ '--out': out, '--checkpoint': checkpoint })
   const { rows, test } = await openStream(options)
-  const net = new MeanFieldNetwork({
+  const net = await networkOf(options, flags)
+  return watchFit(flags.algorithm.name, options, {
+    start: (signal) =>
+      net.fitStream(rows, { ...fitOptions(options, flags), signal, ...(shuffle !== undefined && { shuffle }) }),
+    tell: (point) => [undefined, `loss ${point.loss.toPrecision(4)}, ${point.rows} rows`],
+    finish: async (fitted) => {
+      const others = await test(net)
+      const scores = others ? { test: await net.score(others) } : {}
+      if (out !== undefined) await net.save(out)
+      const { trace: _, ...rest } = fitted
+      return { ...rest, scores, ...(out !== undefined && { file: out }) }
+    },
+    describe,
+  })
+}
+
+async function networkOf({ scale, scaleTargets }: FitFlags, { model, algorithm }: Collected) {
+  const { MeanFieldNetwork } = await import('../models')
+  return new MeanFieldNetwork({
     ...model,
     scale,
     scaleTargets,
     algorithm: { name: algorithm.name, ...algorithm.options } as never,
   })
-  const interrupt = onInterrupt(() => note('\nstopping; again to end at once.'))
-  const progress = startProgress(algorithm.name, json)
-  try {
-    const fitting = net.fitStream(rows, {
-      ...run,
-      device: device as 'auto',
-      precision: precision as 'float32',
-      signal: interrupt.signal,
-      ...(shuffle !== undefined && { shuffle }),
-      ...(checkpoint !== undefined && { checkpoint }),
-      ...(resume !== undefined && { resume }),
-    })
-    for await (const point of fitting)
-      progress.update(undefined, `loss ${point.loss.toPrecision(4)}, ${point.rows} rows`)
-    const fitted = await fitting
-    progress.stop()
-    const others = await test(net)
-    const scores = others ? { test: await net.score(others) } : {}
-    if (out !== undefined) await net.save(out)
-    const { trace: _, ...rest } = fitted
-    const document = { ...rest, scores, ...(out !== undefined && { file: out }) }
-    if (json) printJson(document)
-    else describe(document)
-    if (fitted.stop !== 'aborted') return exitCodes.done
-    if (!json && checkpoint !== undefined) note(`interrupted; go on with --resume ${checkpoint}`)
-    return exitCodes.interrupted
-  } finally {
-    progress.stop()
-    interrupt.release()
+}
+
+function fitOptions({ device, precision, checkpoint, resume }: FitFlags, { run }: Collected) {
+  return {
+    ...run,
+    device: device as 'auto',
+    precision: precision as 'float32',
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(resume !== undefined && { resume }),
   }
 }
 

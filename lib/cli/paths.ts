@@ -4,6 +4,11 @@ import { access, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { InvalidOptionError } from '../native/errors'
 
+/** requireFilePlace of every flag that was given. */
+export async function requireFilePlaces(places: Record<string, string | undefined>): Promise<void> {
+  for (const [flag, path] of Object.entries(places)) if (path !== undefined) await requireFilePlace(path, flag)
+}
+
 /** Throws InvalidOptionError when no file can be put at `path`, the value of `flag`. */
 export async function requireFilePlace(path: string, flag: string): Promise<void> {
   const refuse = (why: string) => new InvalidOptionError(`${flag} is '${path}'; ${why}`, { path })

@@ -143,13 +143,13 @@ export class LinearModel {
           resume,
           path,
           pathRatio,
-          ...rest
+          device: where,
+          ...run
         } = options
         if (path === undefined && pathRatio !== undefined)
           throw new InvalidOptionError(
             `pathRatio is ${pathRatio}, but there is no path; say of how many points with path, or leave it out.`,
           )
-        const { device: where, ...run } = rest
         const device = chooseDevice(where)
         const { loss, preparation, targets } = describeTargets(train, asked, scale)
         const classes = preparation.classes
