@@ -1,17 +1,14 @@
 #include "native/driver/driver.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
+
+#include "native/core/clock.h"
 
 namespace meanfield {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 constexpr size_t kMaxTraceRows = 512;
 // Steps between the first trace points at most: a budget that is meant to be cut short must not keep a run silent.
@@ -49,19 +46,12 @@ class Trace {
 
   void add(const std::vector<double>& row) {
     values.insert(values.end(), row.begin(), row.end());
-    if (!is_wanted(static_cast<int64_t>(row[0]))) ++own_;
-    if (!thinning || own_ < kMaxTraceRows) return;
+    if (!thinning || others() < kMaxTraceRows) return;
     every *= 2;
     std::vector<double> kept;
     for (size_t i = 0; i < rows(); ++i)
       if (due(static_cast<int64_t>(step_at(i)))) kept.insert(kept.end(), this->row(i), this->row(i) + columns());
     values = std::move(kept);
-    count();
-  }
-  /// Counts anew, after `values` has been replaced.
-  void count() {
-    own_ = 0;
-    for (size_t i = 0; i < rows(); ++i) own_ += !is_wanted(static_cast<int64_t>(step_at(i)));
   }
 
   /// Makes the interval a multiple of what it is, of at least this many steps.
@@ -71,9 +61,14 @@ class Trace {
 
  private:
   bool is_wanted(int64_t step) const { return wanted > 0 && step % wanted == 0; }
+  /// Rows that are only due.
+  size_t others() const {
+    size_t count = 0;
+    for (size_t i = 0; i < rows(); ++i) count += !is_wanted(static_cast<int64_t>(step_at(i)));
+    return count;
+  }
 
   size_t columns_;
-  size_t own_ = 0;  // rows that are only due
 };
 
 std::vector<double*> numbers(Measurement& m) {
@@ -256,7 +251,6 @@ class Loop {
     reader(lastVisited_);
     reader(trace_.every);
     reader(trace_.values);
-    trace_.count();
     for (double* value : numbers(last_)) reader(*value);
     uint64_t count = 0;
     reader(count);

@@ -1,17 +1,14 @@
 #include "native/finite_sum/fit.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "native/core/clock.h"
 #include "native/finite_sum/placement.h"
 
 namespace meanfield {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 const LinearKernels& kernels_of(const std::string& isa) {
   if (isa.empty()) return linear_kernels();

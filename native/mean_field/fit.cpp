@@ -1,9 +1,9 @@
 #include "native/mean_field/fit.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "native/core/clock.h"
 #include "native/core/spectrum.h"
 #include "native/core/thread_pool.h"
 #include "native/mean_field/machine.h"
@@ -11,10 +11,6 @@
 namespace meanfield {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 int thread_count(const Auto<int64_t>& asked) { return asked ? static_cast<int>(*asked) : available_parallelism(); }
 
@@ -228,14 +224,19 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     return choice.value;
   };
   choose("particles", !particleChoice_.why.empty(), particleChoice_);
-  const DataConstants data = measure_data(cancel);
+  // Measured where something is left to 'auto': the blocks of a stream have all of it settled.
+  std::optional<DataConstants> constants;
+  const auto data = [&]() -> const DataConstants& {
+    if (!constants) constants = measure_data(cancel);
+    return *constants;
+  };
   const double scale =
       scaleFromAlgorithm_
           ? choose("outputScale", true,
                    {*model_.outputScale, "the largest output weight that " + algorithmName_ + " can reach"})
           : choose("outputScale", !model_.outputScale, output_scale(model_));
   const double ridge =
-      choose("ridge", !model_.ridge, model_.ridge ? Choice{*model_.ridge, ""} : auto_ridge(model_, data));
+      choose("ridge", !model_.ridge, model_.ridge ? Choice{*model_.ridge, ""} : auto_ridge(model_, data()));
   const Choice prior = ridge > 0 ? Choice{model_.entropy / (2 * ridge), "λ/(2λ'), the variance of the prior"}
                                  : Choice{1, "1: without a ridge there is no prior"};
   const double variance = choose("initialVariance", !model_.initialVariance,
@@ -293,15 +294,16 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
   problem.anneal(0);
   double steepest = problem.ridge;  // the ridge is largest at the start
   problem.settle();
-  DataConstants curvature = data;
-  if (preconditioned) {  // steps are those of the mapped inputs
+  std::optional<DataConstants> mappedData;  // steps are those of the mapped inputs
+  if (preconditioned) {
+    mappedData = data();
     const MatrixView<const float> sample = sample_of(request_.train.features);
     const std::vector<float> mapped = preconditioner.transform(sample);
-    curvature.largestEigen = second_moment_norm({mapped.data(), sample.rows, sample.cols}, model_.bias, &cancel);
+    mappedData->largestEigen = second_moment_norm({mapped.data(), sample.rows, sample.cols}, model_.bias, &cancel);
     steepest *= std::max(preconditioner.largest, 1.0);
   }
   resolver.stepFor = [&](const Neuron& neuron) {
-    return auto_step(neuron, loss_, curvature, steepest, variance, gradient());
+    return auto_step(neuron, loss_, mappedData ? *mappedData : data(), steepest, variance, gradient());
   };
   resolver.gradientStep = [&] { return resolver.stepFor(shape.neuron); };
   const std::unique_ptr<ParticleMethod> method = algorithm_.start(problem, validation, resolver);
@@ -318,7 +320,7 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
       options_.certificateDraws.value_or(static_cast<int64_t>(std::min(20000.0, std::max(1000.0, affordable))));
   // The mixture of the certificate takes a step without preconditioner.
   certificate.step =
-      preconditioned ? auto_step(shape.neuron, loss_, data, ridge, variance, gradient()).value : resolver.resolved;
+      preconditioned ? auto_step(shape.neuron, loss_, data(), ridge, variance, gradient()).value : resolver.resolved;
   method->certify_with(certificate, pool, certifiable() ? options_.certificateEvery.value_or(0) : 0);
   result.setupSeconds = seconds_since(start);
 
