@@ -16,7 +16,8 @@ constexpr double kPollFlops = 1.5e7;
 
 CpuNetwork::CpuNetwork(const NetworkShape& shape, const Tiles& tiles)
     : shape_(shape), tiles_(tiles), map_(shape.particles, shape.parameters(), tiles), pool_(shape.threads),
-      theta_(map_.lanes() * shape.parameters()), scratch_(static_cast<size_t>(shape.threads)) {
+      theta_(map_.lanes() * shape.parameters()), scratch_(static_cast<size_t>(shape.threads)),
+      seen_(static_cast<size_t>(map_.panels())) {
   theta_.clear(map_.lanes() * shape.parameters());
 }
 

@@ -135,7 +135,7 @@ bool CpuNetwork::run(const Pass& pass) {
   partial_.resize(map_.blocks() * rows * k);
   for (int w = 0; w < workers; ++w) scratch_[static_cast<size_t>(w)].sums.resize(rows * k * tiles_.width);
   const std::vector<double> offset = offsets();
-  if (pass.weigh) seen_ = std::vector<std::atomic<int64_t>>(static_cast<size_t>(map_.panels()));
+  for (std::atomic<int64_t>& chunks : seen_) chunks.store(0, std::memory_order_relaxed);
   // Each thread keeps its panels from chunk to chunk, unless they are too few to go round: then the rows are split.
   const bool byRows = map_.blocks() < 4 * workers;
   const auto cut = [&](int64_t count, int64_t at) { return count * at / workers; };

@@ -18,11 +18,7 @@ __attribute__((noinline)) void narrow_tile(const float* x, int64_t blocks, const
   // Far enough ahead for a line from the second-level cache to be in the first when its turn comes.
   constexpr int64_t kAheadRows = 24;
   V sum[kI][kP] = {}, tail[kP] = {};
-  if (!sums.opens)
-#pragma GCC unroll 12
-    for (int f = 0; f < kI; ++f)
-#pragma GCC unroll 2
-      for (int v = 0; v < kP; ++v) sum[f][v] = load(sums.part + f * lanes + v * kWidth);
+  begin_sums(sum, sums, lanes);
   for (int64_t block = 0; block < blocks; ++block, x += kI * kRowBlock)
     for (int row = 0; row < kRowBlock; ++row, from += lanes, ++omega) {
       const V weight = splat(*omega);
@@ -41,14 +37,7 @@ __attribute__((noinline)) void narrow_tile(const float* x, int64_t blocks, const
         for (int v = 0; v < kP; ++v) sum[f][v] = fma(factor, delta[v], sum[f][v]);
       }
     }
-  float* to = sums.closes ? sums.total : sums.part;
-#pragma GCC unroll 12
-  for (int f = 0; f < kI; ++f)
-#pragma GCC unroll 2
-    for (int v = 0; v < kP; ++v) {
-      float* at = to + f * lanes + v * kWidth;
-      store(at, sums.closes ? load(at) + sum[f][v] : sum[f][v]);
-    }
+  end_sums(sum, sums, lanes);
   if (kTail)
     for (int v = 0; v < kP; ++v) tails[v] = tail[v];
 }

@@ -65,6 +65,27 @@ struct RowSums {
   MEANFIELD_INLINE_MEMBER RowSums from(int64_t offset) const { return {opens, closes, part + offset, total + offset}; }
 };
 
+/// What a tile's sums of kF inputs and kN vectors start from, and where they go; inputs are `lanes` numbers apart.
+template <int kF, int kN>
+MEANFIELD_INLINE void begin_sums(V (&sum)[kF][kN], const RowSums& sums, int64_t lanes) {
+  if (sums.opens) return;
+#pragma GCC unroll 12
+  for (int f = 0; f < kF; ++f)
+#pragma GCC unroll 3
+    for (int v = 0; v < kN; ++v) sum[f][v] = load(sums.part + f * lanes + v * kWidth);
+}
+template <int kF, int kN>
+MEANFIELD_INLINE void end_sums(const V (&sum)[kF][kN], const RowSums& sums, int64_t lanes) {
+  float* to = sums.closes ? sums.total : sums.part;
+#pragma GCC unroll 12
+  for (int f = 0; f < kF; ++f)
+#pragma GCC unroll 3
+    for (int v = 0; v < kN; ++v) {
+      float* at = to + f * lanes + v * kWidth;
+      store(at, sums.closes ? load(at) + sum[f][v] : sum[f][v]);
+    }
+}
+
 /// sums[f][lane] += Σ_row x[block][f][row] tile[row][lane] for kF inputs; x points at the first of them.
 template <int kF, int kN>
 MEANFIELD_INLINE void transposed_inputs(const float* x, int64_t blocks, int64_t inputs, const float* tile,
@@ -73,11 +94,7 @@ MEANFIELD_INLINE void transposed_inputs(const float* x, int64_t blocks, int64_t 
   V sum[kF][kN] = {};
   if (sums.closes)  // the totals of the next inputs, wanted when this loop is over
     for (int64_t at = 0; at < kF * kLanes; at += kLine) __builtin_prefetch(sums.total + kF * kLanes + at, 1, 3);
-  if (!sums.opens)
-#pragma GCC unroll 8
-    for (int f = 0; f < kF; ++f)
-#pragma GCC unroll 3
-      for (int v = 0; v < kN; ++v) sum[f][v] = load(sums.part + f * kLanes + v * kWidth);
+  begin_sums(sum, sums, kLanes);
   for (int64_t block = 0; block < blocks; ++block, x += inputs * kRowBlock)
     for (int row = 0; row < kRowBlock; ++row, tile += kLanes) {
       V column[kN];
@@ -90,14 +107,7 @@ MEANFIELD_INLINE void transposed_inputs(const float* x, int64_t blocks, int64_t 
         for (int v = 0; v < kN; ++v) sum[f][v] = fma(factor, column[v], sum[f][v]);
       }
     }
-  float* to = sums.closes ? sums.total : sums.part;
-#pragma GCC unroll 8
-  for (int f = 0; f < kF; ++f)
-#pragma GCC unroll 3
-    for (int v = 0; v < kN; ++v) {
-      float* at = to + f * kLanes + v * kWidth;
-      store(at, sums.closes ? load(at) + sum[f][v] : sum[f][v]);
-    }
+  end_sums(sum, sums, kLanes);
 }
 
 template <int kF, int kN>

@@ -23,6 +23,14 @@ MEANFIELD_DEVICE void place_row(const Operand& operand, int64_t row, int part, S
   }
 }
 
+/// kRows rows from `first` on, by all threads of a block.
+template <int kWidth, int kRows, int kThreads>
+MEANFIELD_DEVICE void place_rows(int thread, const Operand& operand, int64_t first, Shared to) {
+  constexpr int kParts = kWidth == 1 ? 1 : kWidth / 4;
+  for (int at = thread; at < kRows * kParts; at += kThreads)
+    place_row<kWidth>(operand, first + at / kParts, at % kParts, to.from(at / kParts * kWidth));
+}
+
 template <int kD>
 struct RowOf {
   float v[kD];
@@ -43,7 +51,7 @@ struct NarrowOutputs {
       RowOf<kD> x[kRows];
       RowOf<kK> sum[kRows];
     };
-    constexpr int kPart = kD / 4, kWeightPart = kK == 1 ? 1 : kK / 4;
+    constexpr int kPart = kD / 4;
     Shared shared = block.shared<kBatch*(kD + kK)>(), weights = shared.from(kBatch * kD);
     PerThread<State> state = block.per_thread<State>();
     const auto row_of = [&](int thread, int i) { return block.x() * kRows * kThreads + i * kThreads + thread; };
@@ -61,10 +69,8 @@ struct NarrowOutputs {
     for (int64_t batch = begin; batch < end; ++batch) {
       block.barrier();
       block.each([&](int thread) {
-        for (int at = thread; at < kBatch * kPart; at += kThreads)
-          place_row<kD>(particles, batch * kBatch + at / kPart, at % kPart, shared.from(at / kPart * kD));
-        for (int at = thread; at < kBatch * kWeightPart; at += kThreads)
-          place_row<kK>(c, batch * kBatch + at / kWeightPart, at % kWeightPart, weights.from(at / kWeightPart * kK));
+        place_rows<kD, kBatch, kThreads>(thread, particles, batch * kBatch, shared);
+        place_rows<kK, kBatch, kThreads>(thread, c, batch * kBatch, weights);
       });
       block.barrier();
       block.each([&](int thread) {
@@ -176,11 +182,8 @@ struct NarrowDrift {
         for (int64_t chunk = piece; chunk < end && !halted; chunk += kChunk) {
           block.barrier();
           block.each([&](int thread) {
-            constexpr int kPart = kD / 4, kOmegaPart = kK == 1 ? 1 : kK / 4;
-            for (int at = thread; at < kChunk * kPart; at += kThreads)
-              place_row<kD>(rows, chunk + at / kPart, at % kPart, shared.from(at / kPart * kD));
-            for (int at = thread; at < kChunk * kOmegaPart; at += kThreads)
-              place_row<kK>(omega, chunk + at / kOmegaPart, at % kOmegaPart, omegas.from(at / kOmegaPart * kK));
+            place_rows<kD, kChunk, kThreads>(thread, rows, chunk, shared);
+            place_rows<kK, kChunk, kThreads>(thread, omega, chunk, omegas);
           });
           block.barrier();
           block.each([&](int thread) {

@@ -93,11 +93,8 @@ struct HeldDrift {
         for (int64_t chunk = piece; chunk < end && !halted; chunk += kRows) {
           block.barrier();
           block.each([&](int thread) {
-            constexpr int kPart = kWidth / 4, kOmegaPart = kK == 1 ? 1 : kK / 4;
-            for (int at = thread; at < kRows * kPart; at += kThreads)
-              place_row<kWidth>(rows, chunk + at / kPart, at % kPart, x.from(at / kPart * kWidth));
-            for (int at = thread; at < kRows * kOmegaPart; at += kThreads)
-              place_row<kK>(omega, chunk + at / kOmegaPart, at % kOmegaPart, omegas.from(at / kOmegaPart * kK));
+            place_rows<kWidth, kRows, kThreads>(thread, rows, chunk, x);
+            place_rows<kK, kRows, kThreads>(thread, omega, chunk, omegas);
           });
           block.barrier();
           block.each([&](int thread) { multiply(thread, x, parts, state[thread]); });
