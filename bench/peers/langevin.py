@@ -73,18 +73,20 @@ def numpy_step(n, d, m, chunk):
     return step
 
 
-def torch_step(n, d, m, chunk):
+def torch_problem(n, d, m):
     import torch
 
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
     x = torch.ones(n, d + 1)
     x[:, :d] = torch.rand(n, d) * 2 - 1
-    y = torch.rand(n)
-    theta = torch.randn(d + 1, m) * 0.1
+    return torch, x, torch.rand(n), torch.randn(d + 1, m) * 0.1, torch.full((m,), 1 / m)
+
+
+def torch_step(n, d, m, chunk):
+    torch, x, y, theta, mean = torch_problem(n, d, m)
     gradient, normal = torch.empty_like(theta), torch.empty_like(theta)
     values, slopes = torch.empty(chunk, m), torch.empty(chunk, m)
-    mean = torch.full((m,), 1 / m)
 
     def step():
         for first in range(0, n, chunk):
@@ -131,15 +133,7 @@ def torch_autograd_step(n, d, m, chunk):
 
 
 def torch_compile_step(n, d, m, chunk):
-    import torch
-
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(1)
-    x = torch.ones(n, d + 1)
-    x[:, :d] = torch.rand(n, d) * 2 - 1
-    y = torch.rand(n)
-    theta = torch.randn(d + 1, m) * 0.1
-    mean = torch.full((m,), 1 / m)
+    torch, x, y, theta, mean = torch_problem(n, d, m)
     torch._dynamo.reset()  # each chunk is compiled for its own sizes
 
     @torch.compile(dynamic=False)
