@@ -7,35 +7,13 @@
 #include "native/core/spectrum.h"
 #include "native/core/thread_pool.h"
 #include "native/mean_field/machine.h"
+#include "native/mean_field/requests.h"
 
 namespace meanfield {
 
 namespace {
 
-int thread_count(const Auto<int64_t>& asked) { return asked ? static_cast<int>(*asked) : available_parallelism(); }
-
 constexpr double kMostParticles = 1e9;
-
-/// R, chosen by the loss where it is left to 'auto'.
-Choice output_scale(const NetworkOptions& model) {
-  return model.outputScale ? Choice{*model.outputScale, ""} : auto_output_scale(model);
-}
-
-NetworkShape network_shape(const NetworkOptions& model, int64_t features, double scale, int threads) {
-  return {model.particles.value_or(0), features + (model.bias ? 1 : 0), model.neuron(scale), threads};
-}
-
-void check_finite(const MatrixView<const float>& x, const std::string& name, const CancelToken& cancel) {
-  for (int64_t i = 0; i < x.rows; ++i) {
-    cancel.check();
-    for (int64_t j = 0; j < x.cols; ++j)
-      if (!std::isfinite(x(i, j)))
-        throw Error(ErrorCode::InvalidData, name + " features: row " + std::to_string(i) + ", column " +
-                                                std::to_string(j) + " is " +
-                                                format_option(static_cast<double>(x(i, j))) +
-                                                "; expected finite numbers. Drop or impute the row first.");
-  }
-}
 
 void check_shape(const Table& table, const Loss& loss, int outputs, const std::string& name) {
   if (table.features.rows < 1 || table.features.cols < 1)
@@ -368,37 +346,6 @@ FitResult MeanFieldFit::run(const CancelToken& cancel, const std::function<void(
     result.certificateSeconds = seconds_since(before);
   }
   return result;
-}
-
-int64_t predict_outputs(const PredictRequest& request) {
-  const NetworkOptions model = NetworkOptions::table().parse("mean-field", request.model);
-  const NetworkShape shape = network_shape(model, request.features.cols, 1, 1);
-  if (request.features.cols < 1) throw Error(ErrorCode::InvalidData, "features have no columns.");
-  if (request.particleCount != shape.particles * shape.parameters())
-    throw Error(ErrorCode::InvalidData,
-                "the features have " + std::to_string(request.features.cols) + " columns, which makes " +
-                    std::to_string(shape.particles * shape.parameters()) +
-                    " numbers for the particles; the model has " + std::to_string(request.particleCount) +
-                    ". Predict on the columns that the model was fitted on.");
-  choose_machine(request.backend, request.isa, request.precision);
-  return model.outputs;
-}
-
-void predict_mean_field(const PredictRequest& request, const CancelToken& cancel, float* out) {
-  const int64_t k = predict_outputs(request);
-  if (request.features.rows == 0) return;
-  check_finite(request.features, "prediction", cancel);
-  const NetworkOptions model = NetworkOptions::table().parse("mean-field", request.model);
-  const Auto<int64_t> threads = request.threads > 0 ? Auto<int64_t>(request.threads) : std::nullopt;
-  const Machine machine = choose_machine(request.backend, request.isa, request.precision);
-  Network network(machine.backend, machine.place(network_shape(model, request.features.cols, output_scale(model).value,
-                                                               thread_count(threads))));
-  network.interrupt_with(&cancel);
-  const int32_t matrix = network.add_matrix(request.features);
-  network.write_particles(request.particles);
-  std::vector<double> z(static_cast<size_t>(request.features.rows * k));
-  network.outputs(matrix, {nullptr, request.features.rows}, z.data());
-  std::transform(z.begin(), z.end(), out, [](double value) { return static_cast<float>(value); });
 }
 
 }  // namespace meanfield
