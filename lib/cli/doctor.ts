@@ -127,8 +127,8 @@ function checkThreads(info: NativeInfo): Check {
   }
 }
 
-/** One line for the kernels, one for each device. A machine without a GPU is in order; a GPU that cannot be used is not. */
-function checkDevices(info: NativeInfo, report: NativeCudaReport): Check[] {
+/** One line for the kernels, one for each device, and for several one on how numbers get from one to another. A machine without a GPU is in order; a GPU that cannot be used is not. */
+export function checkDevices(info: Pick<NativeInfo, 'cudaCompiler'>, report: NativeCudaReport): Check[] {
   const version = (number: number) => `${Math.floor(number / 1000)}.${Math.floor((number % 1000) / 10)}`
   const built = info.cudaCompiler ? `built with CUDA ${info.cudaCompiler}` : 'built without CUDA'
   if (report.devices.length === 0)
@@ -149,7 +149,15 @@ function checkDevices(info: NativeInfo, report: NativeCudaReport): Check[] {
         (device.image === '' ? '' : `, runs ${device.image}`),
       ...(device.trouble !== '' && { remedy: device.trouble }),
     })),
+    ...(report.devices.length > 1 ? [{ name: 'NCCL', passed: true, seen: ncclWords(report.nccl) }] : []),
   ]
+}
+
+/** Versions from 2.9 on are written 10000 · major + 100 · minor + patch, older ones 1000 · major + …. */
+function ncclWords(version: number): string {
+  if (version === 0) return 'not found: numbers between devices are copied through the host'
+  const major = version < 10000 ? 1000 : 10000
+  return `${Math.floor(version / major)}.${Math.floor((version % major) / 100)}.${version % 100}, numbers between devices go by it`
 }
 
 /** A network learns a smooth curve: fast and slow kernels must agree, and the number of threads must not matter. */

@@ -1,5 +1,5 @@
 /**
- * AMSVRG with its three restarts against SVRG and SAGA at equal gradient evaluations, step and p tuned for each: the advantage
+ * AMSVRG with its three restarts against SVRG and SAGA by the gradient evaluations they need, step and p tuned for each: the advantage
  * of acceleration is largest where the regularization is least.
  *
  * Nitanda, AISTATS 2016, Figure 4, whose data are mnist, covtype and rcv1; here digits of 8 × 8 pixels (softmax) and a sparse
@@ -17,9 +17,9 @@ import { sideBySide, sparseLogistic, unlessDiverged } from './finite-sum-data'
 export const amsvrgSettings = {
   lambdas: [0, 1e-6],
   passes: 100,
-  steps: [1, 4, 16, 64],
+  steps: [0.25, 0.5, 1, 2, 4, 8, 16, 32],
   /** Growth of AMSVRG's minibatch. */
-  p: [0.1, 1, 10],
+  p: [0.1, 0.3, 1, 3, 10],
   /** Rows, columns, and draws a row of the sparse set. */
   sparse: [5000, 5000, 60] as [number, number, number],
 }
@@ -29,8 +29,6 @@ type Settings = typeof amsvrgSettings
 const published: Partial<Settings> = {
   lambdas: [0, 1e-7, 1e-6, 1e-5],
   passes: 500,
-  steps: [0.25, 0.5, 1, 2, 4, 8, 16, 32],
-  p: [0.1, 0.3, 1, 3, 10],
 }
 
 export const amsvrg: Experiment = {
@@ -38,19 +36,25 @@ export const amsvrg: Experiment = {
   title: 'Accelerated SVRG with growing minibatches, three restarts, against SVRG and SAGA',
   source: 'Nitanda, AISTATS 2016, Figure 4; the data are others',
   summary:
-    'Multi-class and sparse binary logistic regression with λ from 0 upwards. Every method has the same number of gradient ' +
-    'evaluations and its best step; restarts R1 and R3 lead on the dense images, R2 on the sparse rows, by most at λ = 0.',
+    'Multi-class and sparse binary logistic regression with λ from 0 upwards. Every method has its best step of a ' +
+    'grid; restarts R1 and R3 need the fewest gradient evaluations on the dense images, R2 on the sparse rows, by most at λ = 0.',
   measure: (context) => measureAmsvrg(context.full ? { ...amsvrgSettings, ...published } : amsvrgSettings, context),
 }
 
 const methods = ['R1', 'R2', 'R3', 'svrg', 'saga'] as const
 type Method = (typeof methods)[number]
 
-/** The best run of every method at one λ. */
+/** P − P* at which runs are compared, as a part of what they start with. */
+const near = 1e-3
+
+/** The best run of every method at one λ: the first to be near; of those that never are, the one that ends lowest. */
 interface Comparison {
   data: string
   lambda: number
-  gap: Record<Method, number>
+  /** Until it is near; infinite where it never is. */
+  passes: Record<Method, number>
+  /** What a method that never is near has made. */
+  budget: number
   curve: Record<Method, { passes: Float64Array; gap: Float64Array }>
 }
 
@@ -88,11 +92,11 @@ async function compare(
   rows: LinearRows,
   lambda: number,
   { seed, threads, signal, onProgress }: Context,
-): Promise<Pick<Comparison, 'gap' | 'curve'>> {
+): Promise<Omit<Comparison, 'data' | 'lambda'>> {
   const model = (algorithm: LinearAlgorithm) => new LinearModel({ loss, intercept: false, l2: lambda, algorithm })
   const solve = () => model('newton').fit(rows, { tolerance: 1e-13, threads, signal })
   const best = lambda > 0 ? completed(await solve()).objective : 0
-  const gap = {} as Comparison['gap']
+  const passes = {} as Comparison['passes']
   const curve = {} as Comparison['curve']
   const grid = methods.flatMap((method) =>
     settings.steps.flatMap((step) => (method.startsWith('R') ? settings.p : [0]).map((p) => ({ method, step, p }))),
@@ -108,19 +112,26 @@ async function compare(
     threads,
   )
   for (const method of methods) {
-    let top: LinearTrace | undefined
-    for (const [i, trace] of fits.entries())
-      if (grid[i]?.method === method && trace && !(last(trace) >= last(top))) top = trace
-    gap[method] = last(top) - best
-    curve[method] = {
-      passes: top?.passes ?? new Float64Array(),
-      gap: top?.objective.map((objective) => objective - best) ?? new Float64Array(),
-    }
+    const runs = fits.flatMap((trace, i) => (grid[i]?.method === method && trace ? [reached(trace, best)] : []))
+    const [top] = runs.sort((a, b) => (a.passes === b.passes ? a.last - b.last : a.passes - b.passes))
+    passes[method] = top?.passes ?? Number.POSITIVE_INFINITY
+    curve[method] = top?.curve ?? { passes: new Float64Array(), gap: new Float64Array() }
   }
-  return { gap, curve }
+  return { passes, curve, budget: settings.passes }
 }
 
-const last = (trace: LinearTrace | undefined) => trace?.objective.at(-1) ?? Number.NaN
+/** When a run is near. One that has been above twice its start does not count: nobody would go on with such a step. */
+function reached({ passes, objective }: LinearTrace, best: number) {
+  const gap = objective.map((value) => value - best)
+  const start = gap[0] as number
+  const first = gap.findIndex((value) => value <= near * start)
+  const counts = first >= 0 && gap.every((value) => value <= 2 * start)
+  return {
+    passes: counts ? (passes[first] as number) : Number.POSITIVE_INFINITY,
+    last: gap.at(-1) as number,
+    curve: { passes, gap },
+  }
+}
 
 function optionsOf(method: Method, step: number, p: number): LinearAlgorithm {
   return method === 'svrg' || method === 'saga' ? { name: method, step } : { name: 'amsvrg', restart: method, p, step }
@@ -129,25 +140,23 @@ function optionsOf(method: Method, step: number, p: number): LinearAlgorithm {
 function claimsOf(found: Comparison[]): Claim[] {
   const at = (data: string, lambda: number) =>
     found.find((one) => one.data === data && one.lambda === lambda) as Comparison
-  const over = ({ gap }: Comparison, ours: Method[]) =>
-    Math.min(...ours.map((method) => gap[method])) / Math.min(gap.svrg, gap.saga)
-  const all: Method[] = ['R1', 'R2', 'R3']
-  return [
-    atMost(
-      'digits, λ = 0: gap of the better of R1 and R3 over that of SVRG and SAGA',
-      over(at('digits', 0), ['R1', 'R3']),
-      0.1,
-    ),
-    atMost('sparse, λ = 0: gap of R2 over the better of SVRG and SAGA', over(at('sparse', 0), ['R2']), 0.1),
-    atMost('sparse, λ = 1e-6: gap of R2 over the better of SVRG and SAGA', over(at('sparse', 1e-6), ['R2']), 0.5),
-    ...['digits', 'sparse'].map((data) =>
-      atMost(
-        `${data}: that ratio, best restart, at λ = 0 over that at λ = 1e-6`,
-        over(at(data, 0), all) / over(at(data, 1e-6), all),
-        1,
-      ),
-    ),
+  /** Where SVRG and SAGA never get near, their whole budget stands for what they need, so that the ratio is at least the true one. */
+  const over = ({ passes, budget }: Comparison, ours: Method[]) =>
+    Math.min(...ours.map((method) => passes[method])) / Math.min(passes.svrg, passes.saga, budget)
+  const said = 'passes until P − P* is a thousandth of what it was'
+  const cases: [string, Method[]][] = [
+    ['digits', ['R1', 'R3']],
+    ['sparse', ['R2']],
   ]
+  return cases.flatMap(([data, ours]) => {
+    const words = `${data}: ${said}, ${ours.length > 1 ? `the better of ${ours.join(' and ')}` : ours[0]} over the better of SVRG and SAGA`
+    const [free, regular] = [over(at(data, 0), ours), over(at(data, 1e-6), ours)]
+    return [
+      atMost(`${words}, λ = 0`, free, 0.75),
+      atMost(`${words}, λ = 1e-6`, regular, 1),
+      atMost(`${data}: that ratio at λ = 0 over that at λ = 1e-6`, free / regular, 1),
+    ]
+  })
 }
 
 function figureOf({ data, lambda, curve }: Comparison): Figure {

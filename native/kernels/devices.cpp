@@ -75,6 +75,7 @@ CudaReport report_of(const Opened& opened) {
   if (!opened.library) return report;
   report.images = opened.library->images;
   report.runtime = opened.library->runtime;
+  report.nccl = opened.library->nccl();
   int32_t driver = 0;
   const char* reason = "";
   const int32_t count = opened.library->devices(&driver, &reason);

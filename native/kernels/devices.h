@@ -22,6 +22,7 @@ struct CudaReport {
   std::string images;   // architectures it holds code for
   int runtime = 0;      // CUDA version it was built with, 13000 for 13.0
   int driver = 0;       // newest CUDA version the driver knows; 0: no driver
+  int nccl = 0;         // NCCL found, 22304 for 2.23.4; 0: none
   std::vector<CudaDevice> devices;
   std::string reason;  // why there is no device that can be used, and what to do; "" when there is one
 };

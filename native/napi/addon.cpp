@@ -58,6 +58,7 @@ Napi::Value cuda_devices(const Napi::CallbackInfo& arguments) {
     object.Set("images", report.images);
     object.Set("runtime", report.runtime);
     object.Set("driver", report.driver);
+    object.Set("nccl", report.nccl);
     object.Set("reason", report.reason);
     Napi::Array devices = Napi::Array::New(env, report.devices.size());
     for (size_t i = 0; i < report.devices.size(); ++i)

@@ -23,6 +23,7 @@ struct Nccl {
   static constexpr int kFloat64 = 8;           // ncclFloat64
   static constexpr int kOldestVersion = 2700;  // 2.7, the first with sends and receives
 
+  int version = 0;  // as ncclGetVersion gives it
   int (*get_version)(int* version);
   int (*init_all)(Comm* comms, int count, const int* devices);
   int (*destroy)(Comm comm);
@@ -74,8 +75,7 @@ struct Nccl {
     take(nccl.group_start, "ncclGroupStart");
     take(nccl.group_end, "ncclGroupEnd");
     take(nccl.error_string, "ncclGetErrorString");
-    int version = 0;
-    if (complete && nccl.get_version(&version) == kSuccess && version >= kOldestVersion) return nccl;
+    if (complete && nccl.get_version(&nccl.version) == kSuccess && nccl.version >= kOldestVersion) return nccl;
     dlclose(handle);
     return {};
   }

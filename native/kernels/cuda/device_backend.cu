@@ -133,6 +133,11 @@ double peak(int32_t device, Precision precision) {
   return best;
 }
 
+int32_t nccl() {
+  const Nccl* found = Nccl::find();
+  return found ? found->version : 0;
+}
+
 }  // namespace
 
 }  // namespace cuda
@@ -140,7 +145,14 @@ double peak(int32_t device, Precision precision) {
 
 extern "C" __attribute__((visibility("default"))) const meanfield::cuda::Library* meanfield_cuda_library() {
   using namespace meanfield::cuda;
-  static const Library library = {
-      meanfield::kBackendVersion, CUDART_VERSION, MEANFIELD_CUDA_IMAGES, devices, describe, backend, linear, peak};
+  static const Library library = {meanfield::kBackendVersion,
+                                  CUDART_VERSION,
+                                  MEANFIELD_CUDA_IMAGES,
+                                  devices,
+                                  describe,
+                                  backend,
+                                  linear,
+                                  peak,
+                                  nccl};
   return &library;
 }

@@ -32,6 +32,8 @@ struct Library {
   const LinearBackend* (*linear)(int32_t device);
   /// Operations a second of multiply-adds of this precision that never leave the registers; 0 where there are none.
   double (*peak)(int32_t device, Precision precision);
+  /// Version of the NCCL that moves numbers between devices, as ncclGetVersion gives it; 0 where there is none that can be used.
+  int32_t (*nccl)();
 };
 
 constexpr const char* kLibrarySymbol = "meanfield_cuda_library";

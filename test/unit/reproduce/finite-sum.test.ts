@@ -68,14 +68,16 @@ describe('amsvrg', () => {
   it('compares three restarts with SVRG and SAGA on both data sets', async () => {
     const settings = {
       ...amsvrgSettings,
-      passes: 8,
-      steps: [2],
+      steps: [1, 8],
       p: [1],
       sparse: [200, 100, 20] as [number, number, number],
     }
     const { claims, figures } = await measureAmsvrg(settings, context)
-    expect(claims).toHaveLength(5)
-    for (const { measured } of claims) expect(measured).toBeGreaterThan(0)
+    expect(claims).toHaveLength(6)
+    // On the digits at λ = 0 these steps bring R1 near after 55 passes and SAGA after 98 of its 100.
+    expect(claims[0]?.measured).toBeGreaterThan(0.4)
+    expect(claims[0]?.measured).toBeLessThan(0.7)
+    expect(claims[0]?.holds).toBe(true)
     expect(figures.map(({ id }) => id)).toEqual([
       'amsvrg-digits-0',
       'amsvrg-digits-1em6',
