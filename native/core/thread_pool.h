@@ -7,6 +7,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -57,5 +58,10 @@ class ThreadPool {
 
 /// Processors this process may use: the affinity mask, cut by the control group's quota; at least 1.
 int available_parallelism();
+
+/// Threads of a run for which so many were asked; absent: as many as there are processors.
+inline int thread_count(const std::optional<int64_t>& asked) {
+  return asked ? static_cast<int>(*asked) : available_parallelism();
+}
 
 }  // namespace meanfield

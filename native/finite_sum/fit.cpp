@@ -195,7 +195,7 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
   const Clock::time_point begin = Clock::now();
   LinearFitResult result;
   check_data();
-  result.threads = options_.threads ? static_cast<int>(*options_.threads) : available_parallelism();
+  result.threads = thread_count(options_.threads);
   ThreadPool pool(result.threads);
   const double nn = static_cast<double>(rows_.n);
   Regularizer regularizer{model_.l1, model_.l2.value_or(model_.l1 > 0 ? 0 : 1 / nn), model_.nonNegative};

@@ -4,16 +4,11 @@
 #include <string>
 
 #include "native/core/cancel.h"
-#include "native/core/thread_pool.h"
 #include "native/core/views.h"
 #include "native/mean_field/constants.h"
 #include "native/mean_field/network_options.h"
 
 namespace meanfield {
-
-inline int thread_count(const Auto<int64_t>& asked) {
-  return asked ? static_cast<int>(*asked) : available_parallelism();
-}
 
 /// R, chosen by the loss where it is left to 'auto'.
 inline Choice output_scale(const NetworkOptions& model) {

@@ -23,10 +23,6 @@ std::vector<double> numbers(const Napi::Object& request, const char* name) {
   return std::vector<double>(data, data + count);
 }
 
-int thread_count(const MeasureRunOptions& run) {
-  return run.threads ? static_cast<int>(*run.threads) : available_parallelism();
-}
-
 OnRow row_sink(const Progress& progress, size_t columns) {
   if (!progress) return {};
   return [&progress, columns](const double* row) { progress(row, columns); };
@@ -72,7 +68,7 @@ Napi::Value fit_measure_job(const Napi::CallbackInfo& arguments) {
     check_measure(target, dimension, initial, options);
     return start_job(
         env, {}, on_points(arguments), [=](const CancelToken& cancel, const Progress& progress) -> Deliver {
-          const int threads = thread_count(run);
+          const int threads = thread_count(run.threads);
           ThreadPool pool(threads);
           const auto result = std::make_shared<const MeasureResult>(fit_measure(
               target, dimension, initial, options, run, pool, &cancel, row_sink(progress, MeasureResult::kColumns)));
@@ -96,7 +92,7 @@ Napi::Value play_minimax_job(const Napi::CallbackInfo& arguments) {
     check_minimax(options, initial);
     return start_job(env, {}, on_points(arguments),
                      [=](const CancelToken& cancel, const Progress& progress) -> Deliver {
-                       const int threads = thread_count(run);
+                       const int threads = thread_count(run.threads);
                        ThreadPool pool(threads);
                        const auto result = std::make_shared<const MinimaxResult>(
                            play(options, run, initial, pool, &cancel, row_sink(progress, MinimaxResult::kColumns)));
