@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import type { LinearFit, LinearLoss, Scores } from '../models'
 import type { Catalogue, ModelEntry } from '../native/entries'
 import { printOutcome, printRow, sayable, watchFit } from './fit-outcome'
-import { addCatalogueFlags, parseInteger, parseNumber } from './flags'
+import { addCatalogueFlags, type Collected, parseInteger, parseNumber } from './flags'
 import { addLinearDataFlags, type LinearDataOptions, loadLinearData, oneOf } from './linear-data-flags'
 import { requireFilePlaces } from './paths'
 
@@ -55,10 +55,7 @@ function entries(catalogue: Catalogue): [ModelEntry, Catalogue] {
   return [sayable(model), { ...catalogue, run: model.run ?? catalogue.run }]
 }
 
-async function fitLinear(
-  options: LinearFlags,
-  { model, algorithm, run }: ReturnType<ReturnType<typeof addCatalogueFlags>['collect']>,
-): Promise<number> {
+async function fitLinear(options: LinearFlags, { model, algorithm, run }: Collected): Promise<number> {
   const { LinearModel } = await import('../models')
   const { scale, device, out, checkpoint, resume, path, pathRatio, classWeights, trace } = options
   await requireFilePlaces({ '--out': out, '--checkpoint': checkpoint, '--trace': trace })

@@ -5,7 +5,7 @@ import { addDataFlags, type DataOptions, loadData, openStream } from './data-fla
 import { UsageError } from './exit'
 import { linearCommand } from './fit-linear'
 import { printOutcome, printRow, sayable, watchFit } from './fit-outcome'
-import { addCatalogueFlags, parseInteger } from './flags'
+import { addCatalogueFlags, type Collected, parseInteger } from './flags'
 import { viewedSteps, writeParticleView } from './particle-view'
 import { requireFilePlaces } from './paths'
 
@@ -81,8 +81,6 @@ Example:
     process.exitCode = await fitMeanField(options, flags.collect(command))
   })
 }
-
-type Collected = ReturnType<ReturnType<typeof addCatalogueFlags>['collect']>
 
 async function fitMeanField(options: FitFlags, flags: Collected): Promise<number> {
   if (options.stream) return fitRows(options, flags)

@@ -115,6 +115,9 @@ export interface CatalogueFlags {
   }
 }
 
+/** Options of model, algorithm and run as they were said. */
+export type Collected = ReturnType<CatalogueFlags['collect']>
+
 /** Adds the flags of a model, its algorithms and of the run, in three groups. */
 export function addCatalogueFlags(command: Command, model: ModelEntry, catalogue: Catalogue): CatalogueFlags {
   const names = model.algorithms.map((algorithm) => algorithm.name)
