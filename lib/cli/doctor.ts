@@ -14,6 +14,8 @@ interface Check {
   remedy?: string
 }
 
+type CudaReport = NativeCudaReport & { nccl: number }
+
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description(
@@ -60,7 +62,7 @@ function tell(checks: Check[], healthy: boolean): void {
   print(healthy ? '\nEverything is in order.' : '\nSomething is wrong; see the arrows.')
 }
 
-async function examine(): Promise<{ info?: NativeInfo; cuda?: NativeCudaReport; checks: Check[] }> {
+async function examine(): Promise<{ info?: NativeInfo; cuda?: CudaReport; checks: Check[] }> {
   const checks: Check[] = [checkNode(), { name: 'platform', passed: true, seen: platform() }]
   let binding: NativeBinding
   try {
@@ -70,7 +72,7 @@ async function examine(): Promise<{ info?: NativeInfo; cuda?: NativeCudaReport; 
     return { checks }
   }
   const info = binding.info()
-  const cuda = binding.cudaDevices()
+  const cuda = { ...binding.cudaDevices(), nccl: binding.ncclVersion() }
   checks.push(
     { name: 'native core', passed: true, seen: `${info.version}, ${info.compiler}, Node-API ${info.napi}` },
     checkInstructions(info),
@@ -128,7 +130,7 @@ function checkThreads(info: NativeInfo): Check {
 }
 
 /** One line for the kernels, one for each device, and for several one on how numbers get from one to another. A machine without a GPU is in order; a GPU that cannot be used is not. */
-export function checkDevices(info: Pick<NativeInfo, 'cudaCompiler'>, report: NativeCudaReport): Check[] {
+export function checkDevices(info: Pick<NativeInfo, 'cudaCompiler'>, report: CudaReport): Check[] {
   const version = (number: number) => `${Math.floor(number / 1000)}.${Math.floor((number % 1000) / 10)}`
   const built = info.cudaCompiler ? `built with CUDA ${info.cudaCompiler}` : 'built without CUDA'
   if (report.devices.length === 0)

@@ -39,8 +39,6 @@ export interface NativeCudaReport {
   /** CUDA version that it was built with, 13000 for 13.0, and the newest one that the driver knows; 0 for none. */
   runtime: number
   driver: number
-  /** NCCL found for numbers between devices, 22304 for 2.23.4; 0 where there is none, and they are copied through the host. */
-  nccl: number
   devices: NativeCudaDevice[]
   /** Why there is no device that can be used, and what to do; empty when there is one. */
   reason: string
@@ -299,6 +297,8 @@ export interface NativeBinding {
   info(): NativeInfo
   /** Opens the CUDA kernels where there is a driver, and looks at the devices. */
   cudaDevices(): NativeCudaReport
+  /** Of the NCCL that moves numbers between devices, 22304 for 2.23.4; 0 where there is none, and they are copied through the host. Opens it. */
+  ncclVersion(): number
   /** The catalogue as JSON text. */
   catalogue(): string
   /**

@@ -75,7 +75,6 @@ CudaReport report_of(const Opened& opened) {
   if (!opened.library) return report;
   report.images = opened.library->images;
   report.runtime = opened.library->runtime;
-  report.nccl = opened.library->nccl();
   int32_t driver = 0;
   const char* reason = "";
   const int32_t count = opened.library->devices(&driver, &reason);
@@ -137,6 +136,11 @@ const LinearBackend* linear_cuda_backend(int device) {
 double cuda_peak(int device, Precision precision) {
   const Opened& opened = opened_library();
   return opened.library ? opened.library->peak(device, precision) : 0;
+}
+
+int nccl_version() {
+  const Opened& opened = opened_library();
+  return opened.library ? opened.library->nccl() : 0;
 }
 
 uint64_t cuda_device_set(const std::string& name) {

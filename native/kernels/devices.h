@@ -22,7 +22,6 @@ struct CudaReport {
   std::string images;   // architectures it holds code for
   int runtime = 0;      // CUDA version it was built with, 13000 for 13.0
   int driver = 0;       // newest CUDA version the driver knows; 0: no driver
-  int nccl = 0;         // NCCL found, 22304 for 2.23.4; 0: none
   std::vector<CudaDevice> devices;
   std::string reason;  // why there is no device that can be used, and what to do; "" when there is one
 };
@@ -30,6 +29,9 @@ struct CudaReport {
 /// Never throws. Without a driver it costs one failed look-up and opens nothing of ours. `libraryFile` "": the file
 /// that MEANFIELD_CUDA_LIBRARY names, else the one beside this binary.
 CudaReport cuda_report(const std::string& libraryFile = "");
+
+/// Version of the NCCL that moves numbers between devices, 22304 for 2.23.4; 0 where there is none that can be used. Opens it.
+int nccl_version();
 
 /// The backend of a device. Throws Error (Device) with what was seen and what to do.
 const Backend* cuda_backend(int device);

@@ -58,7 +58,6 @@ Napi::Value cuda_devices(const Napi::CallbackInfo& arguments) {
     object.Set("images", report.images);
     object.Set("runtime", report.runtime);
     object.Set("driver", report.driver);
-    object.Set("nccl", report.nccl);
     object.Set("reason", report.reason);
     Napi::Array devices = Napi::Array::New(env, report.devices.size());
     for (size_t i = 0; i < report.devices.size(); ++i)
@@ -66,6 +65,11 @@ Napi::Value cuda_devices(const Napi::CallbackInfo& arguments) {
     object.Set("devices", devices);
     return object;
   });
+}
+
+Napi::Value nccl(const Napi::CallbackInfo& arguments) {
+  const Napi::Env env = arguments.Env();
+  return guarded(env, [&]() -> Napi::Value { return Napi::Number::New(env, nccl_version()); });
 }
 
 Napi::Value info(const Napi::CallbackInfo& arguments) {
@@ -243,6 +247,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New<info>(env, "info"));
   exports.Set("catalogue", Napi::Function::New<catalogue>(env, "catalogue"));
   exports.Set("cudaDevices", Napi::Function::New<cuda_devices>(env, "cudaDevices"));
+  exports.Set("ncclVersion", Napi::Function::New<nccl>(env, "ncclVersion"));
   exports.Set("fitMeanField", Napi::Function::New<fit_mean_field>(env, "fitMeanField"));
   exports.Set("fitManyMeanField", Napi::Function::New<fit_many_mean_field>(env, "fitManyMeanField"));
   exports.Set("predictMeanField", Napi::Function::New<predict_mean_field_job>(env, "predictMeanField"));

@@ -1,5 +1,5 @@
 import { checkDevices } from '../../../lib/cli/doctor'
-import type { NativeCudaDevice, NativeCudaReport } from '../../../lib/native/binding'
+import type { NativeCudaDevice } from '../../../lib/native/binding'
 
 const device: NativeCudaDevice = {
   name: 'Some GPU',
@@ -11,7 +11,7 @@ const device: NativeCudaDevice = {
   trouble: '',
 }
 const lines = (devices: NativeCudaDevice[], nccl = 0) => {
-  const report: NativeCudaReport = {
+  const report = {
     library: '',
     images: 'sm_90',
     runtime: 13000,

@@ -21,7 +21,7 @@ const device = (trouble = '') => ({
 })
 const report = (...devices: NativeCudaReport['devices']): (() => NativeCudaReport) => {
   const reason = devices.some(({ trouble }) => trouble === '') ? '' : (devices[0]?.trouble ?? 'there is no driver.')
-  return () => ({ library: '', images: 'sm_90', runtime: 13000, driver: 13000, nccl: 0, devices, reason })
+  return () => ({ library: '', images: 'sm_90', runtime: 13000, driver: 13000, devices, reason })
 }
 
 test('cpu never looks for devices', () => {
