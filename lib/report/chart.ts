@@ -7,7 +7,7 @@
  */
 import { type Figure, points, type Rule, type Series } from './figure'
 import { heatMap } from './heat-map'
-import { round, shorten, text, wrap } from './marks'
+import { round, shapeOf, shorten, text, wrap } from './marks'
 import { linearScale, logScale, type Scale } from './scale'
 import { escapeMarkup, formatNumber } from './text'
 
@@ -27,10 +27,10 @@ export const chartStyle = `
 .mf-grid{stroke:#e3e6e9}.mf-axis{stroke:#6b747c}.mf-rule{stroke:#4d565e;stroke-dasharray:4 4}
 .mf-halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
 .mf-cloud{fill:none;stroke-width:4;stroke-linecap:round;opacity:.55}.mf-few{stroke-width:8}
-.mf-band{opacity:.18}.mf-line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:butt}${strokes(light)}
+.mf-shapes{stroke:#fff;stroke-width:.7;opacity:.85}.mf-band{opacity:.18}.mf-line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:butt}${strokes(light)}
 .mf-on-light{fill:#1c2126}.mf-on-dark{fill:#fff}
 @media (prefers-color-scheme:dark){.mf-back{fill:#15191d}.mf-text{fill:#e8ebee}.mf-soft{fill:#aab3bb}.mf-grid{stroke:#2c3238}
-.mf-axis{stroke:#8a939b}.mf-rule{stroke:#aab3bb}.mf-halo{stroke:#15191d}${strokes(dark)}}
+.mf-axis{stroke:#8a939b}.mf-rule{stroke:#aab3bb}.mf-halo,.mf-shapes{stroke:#15191d}${strokes(dark)}}
 `
 
 export interface ChartSize {
@@ -42,6 +42,8 @@ export interface ChartSize {
   suffix?: string
   /** Leave the title out, where the page has it as a heading. */
   untitled?: boolean
+  /** Leave the legend out, where the page has its own. */
+  unnamed?: boolean
 }
 
 /** A whole SVG file. */
@@ -70,7 +72,7 @@ function chart(figure: Figure, size: ChartSize, style: string): string {
       top += 18
       parts.push(text(inset, top - 2, line, 'mf-text mf-title'))
     }
-  if (!figure.heat) top = legend(figure, inset, width - inset, top + 4, parts) + 4
+  if (!figure.heat && !size.unnamed) top = legend(figure, inset, width - inset, top + 4, parts) + 4
   for (const line of wrap(figure.yLabel, width - 2 * inset, 6.8)) {
     top += 17
     parts.push(text(inset, top - 2, line, 'mf-soft'))
@@ -101,7 +103,7 @@ function curves(
   parts: string[],
 ): number {
   const labels = yScale(figure, [0, 1]).ticks.map((tick) => formatNumber(tick).length)
-  const left = inset + 8 + 7 * Math.max(...labels)
+  const left = inset + 9 + Math.ceil(7.6 * Math.max(...labels))
   const right = width - 20
   const x = xScale(figure, [left, right], width)
   const span = ([low, high]: [number, number] = [0, 1]) => high - low
@@ -130,9 +132,12 @@ function curves(
   parts.push(
     `<clipPath id="${clip}"><rect x="${left}" y="${top - 2}" width="${right - left}" height="${plotHeight + 4}"/></clipPath>`,
   )
-  parts.push(`<g clip-path="url(#${clip})">`)
-  for (const rule of figure.rules ?? [])
-    parts.push(`<line class="mf-rule" x1="${left}" x2="${right}" y1="${round(y(rule.y))}" y2="${round(y(rule.y))}"/>`)
+  parts.push(`<g clip-path="url(#${clip})" data-area="${left} ${top} ${right} ${round(bottom)}">`)
+  for (const rule of figure.rules ?? []) {
+    const [x1, x2] = rule.x === undefined ? [left, right] : [round(x(rule.x)), round(x(rule.x))]
+    const [y1, y2] = rule.x === undefined ? [round(y(rule.y)), round(y(rule.y))] : [top, round(bottom)]
+    parts.push(`<line class="mf-rule" x1="${x1}" x2="${x2}" y1="${y1}" y2="${y2}"/>`)
+  }
   figure.series.forEach((series, i) => {
     parts.push(band(series, i, x, y))
   })
@@ -140,7 +145,7 @@ function curves(
     parts.push(curve(series, i, x, y))
   })
   parts.push('</g>')
-  for (const rule of figure.rules ?? []) parts.push(ruleLabel(rule, figure, x, y, left, right))
+  for (const rule of figure.rules ?? []) parts.push(ruleLabel(rule, figure, x, y))
   return end
 }
 
@@ -155,7 +160,9 @@ function legend(figure: Figure, left: number, right: number, top: number, parts:
       x = left
       row += 19
     }
-    if (series.mark === 'points')
+    if (series.shape !== undefined)
+      parts.push(`<path class="mf-shapes mf-d${place(series, i)}" d="M${x + 13} ${row}${shapeOf(series.shape)}"/>`)
+    else if (series.mark === 'points')
       parts.push(`<circle class="mf-d${place(series, i)}" cx="${x + 13}" cy="${row}" r="4"/>`)
     else parts.push(`<path class="${look(series, i)}"${pattern(series, i)} d="M${x} ${row}h26"/>`)
     parts.push(text(x + 32, row + 4, label, 'mf-text'))
@@ -193,31 +200,43 @@ function band({ low, high, ...series }: Series, index: number, x: Scale, y: Scal
   return `<path class="mf-band mf-d${place(series, index)}" d="M${[...upper, ...lower].join('L')}Z"/>`
 }
 
-/** Every point as a dot, small and see-through, so that a crowd shows its density. */
+/** Every point as its shape, or as a dot, small and see-through, so that a crowd shows its density. */
 function cloud(series: Series, index: number, x: Scale, y: Scale): string {
   const dots = points(series)
     .map(([valueX, valueY]) => [round(x(valueX)), round(y(valueY))])
     .filter((dot) => dot.every(Number.isFinite))
-    .map(([cx, cy]) => `M${cx} ${cy}h0`)
+    .map(([cx, cy]) => `M${cx} ${cy}${series.shape === undefined ? 'h0' : shapeOf(series.shape)}`)
   const label = `<title>${escapeMarkup(series.name)}</title>`
+  if (series.shape !== undefined)
+    return `<path class="mf-shapes mf-d${place(series, index)}" d="${dots.join('')}">${label}</path>`
   const few = dots.length <= 200 ? ' mf-few' : ''
   return `<path class="mf-cloud${few} mf-s${place(series, index)}" d="${dots.join('')}">${label}</path>`
 }
 
-/** At the end of its line where the fewest points of curves are in the way: right or left, above or below. */
-function ruleLabel(rule: Rule, figure: Figure, x: Scale, y: Scale, left: number, right: number): string {
-  const line = y(rule.y)
+/** At an end of its line where the fewest points of curves are in the way, on one side or the other. */
+function ruleLabel(rule: Rule, figure: Figure, x: Scale, y: Scale): string {
   const width = 7 * rule.label.length + 8
-  const corners = [right - width, left].flatMap((from) => [line - 19, line + 3].map((top) => ({ from, top })))
-  const near = (at: { from: number; top: number }, [valueX, valueY]: [number, number]) => {
-    const [px, py] = [x(valueX) - at.from, y(valueY) - at.top]
-    return px >= -4 && px <= width + 4 && py >= -4 && py <= 20
-  }
+  const [left, right] = x.domain.map(x) as [number, number]
+  const [bottom, top] = y.domain.map(y) as [number, number]
+  const corners: [number, number][] =
+    rule.x === undefined
+      ? [right - width, left].flatMap((from) =>
+          [y(rule.y) - 19, y(rule.y) + 3].map((up): [number, number] => [from, up]),
+        )
+      : [x(rule.x) + 1, x(rule.x) - width - 1]
+          .filter((from) => from >= left && from + width <= right)
+          .flatMap((from) => [top + 4, bottom - 22].map((up): [number, number] => [from, up]))
   const all = figure.series.flatMap(points)
-  const crowd = corners.map((corner) => all.filter((point) => near(corner, point)).length)
-  const { from, top } = corners[crowd.indexOf(Math.min(...crowd))] ?? { from: left, top: line }
-  const end = from > left
-  return text(end ? right - 4 : left + 4, top + 13, rule.label, 'mf-soft mf-halo', end ? 'end' : undefined)
+  const crowd = corners.map(
+    ([from, up]) =>
+      all.filter(([valueX, valueY]) => {
+        const [px, py] = [x(valueX) - from, y(valueY) - up]
+        return px >= -4 && px <= width + 4 && py >= -4 && py <= 20
+      }).length,
+  )
+  const [from, up] = corners[crowd.indexOf(Math.min(...crowd))] ?? [left, top]
+  const end = rule.x === undefined ? from > left : from < x(rule.x)
+  return text(end ? from + width - 4 : from + 4, up + 13, rule.label, 'mf-soft mf-halo', end ? 'end' : undefined)
 }
 
 function place(series: Series, index: number): number {
@@ -239,7 +258,7 @@ function yScale(figure: Figure, range: [number, number]): Scale {
       ...Array.from(low),
       ...Array.from(high),
     ]),
-    ...(figure.rules ?? []).map((rule) => rule.y),
+    ...(figure.rules ?? []).flatMap((rule) => rule.y ?? []),
   ]
   const domain = figure.yDomain ?? extent(values, positive)
   if (positive) return logScale(figure.yDomain ? domain : [0.9 * domain[0], domain[1]], range, 6)
@@ -247,7 +266,10 @@ function yScale(figure: Figure, range: [number, number]): Scale {
 }
 function xScale(figure: Figure, range: [number, number], width: number): Scale {
   const positive = figure.xScale === 'log'
-  const values = figure.series.flatMap((series) => Array.from(series.x))
+  const values = [
+    ...figure.series.flatMap((series) => Array.from(series.x)),
+    ...(figure.rules ?? []).flatMap((rule) => rule.x ?? []),
+  ]
   const domain = figure.xDomain ?? extent(values, positive)
   return positive ? logScale(domain, range, width / 90) : linearScale(domain, range, width / 110, true)
 }

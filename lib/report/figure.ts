@@ -14,15 +14,14 @@ export interface Series {
   color?: number
   /** Default: a line through the points in their order. */
   mark?: 'line' | 'points'
+  /** Place among the shapes of `shapes`, for points that tell classes apart; default: see-through dots that show a density. */
+  shape?: number
   /** Line pattern, 0 solid, from 1 on dashed in different ways; default: that of `color`'s place. */
   dash?: number
 }
 
-/** A horizontal line to compare with, for example the bound of a claim. */
-export interface Rule {
-  y: number
-  label: string
-}
+/** A line across the figure to compare with, horizontal at `y`, for example the bound of a claim, or vertical at `x`. */
+export type Rule = { label: string } & ({ y: number; x?: undefined } | { x: number; y?: undefined })
 
 export interface Figure {
   /** File name without extension: lower-case letters, digits and hyphens. */

@@ -8,6 +8,7 @@ export {
   renderParticlePage,
 } from './particle-view'
 export { chartPng, type PngSize } from './png'
+export { type SpectrumRecord, spectrumView } from './spectrum-view'
 export * from './statistics'
 export * from './study'
 export { escapeMarkup, formatNumber, formatSeconds } from './text'

@@ -4,7 +4,7 @@
  */
 import { chartElement } from './chart'
 import { type Figure, figureCsv, points } from './figure'
-import { pageHead } from './page-head'
+import { type PageHead, pageHead } from './page-head'
 import { escapeMarkup, formatNumber, formatSeconds } from './text'
 
 export interface ReportClaim {
@@ -125,6 +125,40 @@ function numbers(figure: Figure): string {
   const part = count < all.length ? `<p class="source">${count} of ${all.length} points.</p>` : ''
   return `<div class="scroll" role="region" tabindex="0" aria-label="Numbers of ${escapeMarkup(figure.title)}"><table>
 <thead><tr><th scope="col" class="number">${escapeMarkup(figure.xLabel)}</th>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>${part}`
+}
+
+/** A page about one fit: what is known of it, then what shows it. `words` are sentences. */
+export interface View extends Omit<PageHead, 'links'> {
+  words?: readonly string[]
+  facts: [string, string][]
+  /** HTML */
+  content: readonly string[]
+  /** Elements behind everything else, HTML. */
+  end?: string
+}
+
+export function renderView({ words = [], facts, content, end = '', ...head }: View): string {
+  return `${pageHead(head)}
+<body>
+<header><h1>${escapeMarkup(head.title)}</h1></header>
+<main id="content">
+${words.map((sentences) => `<p>${escapeMarkup(sentences)}</p>`).join('\n')}
+${definitions(facts)}
+${content.join('\n')}
+</main>
+${end}</body>
+</html>
+`
+}
+
+/** Cells as text; the first `left` columns are words, the others numbers. */
+export function plainTable(label: string, header: string[], rows: string[][], left = 1): string {
+  const side = (j: number) => (j < left ? '' : ' class="number"')
+  const head = header.map((name, j) => `<th scope="col"${side(j)}>${escapeMarkup(name)}</th>`).join('')
+  const body = rows
+    .map((cells) => `<tr>${cells.map((cell, j) => `<td${side(j)}>${escapeMarkup(cell)}</td>`).join('')}</tr>`)
+    .join('')
+  return `<div class="scroll" role="region" tabindex="0" aria-label="${escapeMarkup(label)}"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`
 }
 
 export function definitions(entries: [string, string][]): string {

@@ -4,9 +4,8 @@
  */
 import { InvalidOptionError, rightSingularVectors } from '../native'
 import type { Figure } from './figure'
-import { definitions, renderFigure } from './page'
-import { pageHead } from './page-head'
-import { escapeMarkup, formatNumber } from './text'
+import { renderFigure, renderView } from './page'
+import { formatNumber } from './text'
 
 export interface ParticleSnapshot {
   step: number
@@ -124,14 +123,5 @@ function evenly<T>(values: readonly T[], most: number): T[] {
 
 /** A page that holds the figures and needs nothing else. */
 export function renderParticlePage(title: string, facts: [string, string][], figures: readonly Figure[]): string {
-  return `${pageHead({ title })}
-<body>
-<header><h1>${escapeMarkup(title)}</h1></header>
-<main id="content">
-${definitions(facts)}
-${figures.map((figure) => renderFigure(figure, 'particles')).join('\n')}
-</main>
-</body>
-</html>
-`
+  return renderView({ title, facts, content: figures.map((figure) => renderFigure(figure, 'particles')) })
 }

@@ -1,23 +1,16 @@
 /// <reference lib="dom" />
-import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
 import { type StudyServer, serveStudy } from '../../lib/cli/server'
 import { renderStudyPage } from '../../lib/report'
 import { type Session, StudyStore } from '../../lib/store'
-
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
-if (!executablePath)
-  console.warn('browser tests are skipped: there is no Chromium; on Debian, apt-get install chromium brings it.')
-const withBrowser = executablePath ? test : test.skip
+import { everyScreen, open, withBrowser } from './browser'
 
 const folder = mkdtempSync(join(tmpdir(), 'meanfield-browser-'))
 let store: StudyStore
 let session: Session
 let server: StudyServer
-let browser: Browser
-const problems: string[] = []
 
 const algorithms = ['langevin', 'dual-averaging', '<img src=x onerror=alert(1)>']
 const trials = algorithms.flatMap((algorithm, i) =>
@@ -53,24 +46,12 @@ beforeAll(async () => {
   session.declare(trials)
   for (const trial of trials.slice(0, 8)) complete(trial)
   server = await serveStudy(store, { port: 0, host: '127.0.0.1', interval: 50 })
-  if (executablePath) browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
 })
 afterAll(async () => {
-  await browser?.close()
   await server.close()
   session.close()
   rmSync(folder, { recursive: true, force: true })
 })
-
-async function open(url: string, options: Parameters<Browser['newPage']>[0] = {}): Promise<Page> {
-  const page = await browser.newPage(options)
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) problems.push(message.text())
-  })
-  page.on('pageerror', (error) => problems.push(error.message))
-  await page.goto(url)
-  return page
-}
 
 withBrowser('curves move and the table grows while trials run; filter, sorting and focus are kept', async () => {
   const page = await open(server.url)
@@ -112,22 +93,9 @@ withBrowser('by keyboard: a figure is chosen with the arrows, a column sorted wi
 withBrowser('the page of the report needs nothing else, in both themes and on a phone', async () => {
   const file = join(folder, 'report.html')
   writeFileSync(file, renderStudyPage(store))
-  for (const colorScheme of ['light', 'dark'] as const)
-    for (const viewport of [
-      { width: 1200, height: 800 },
-      { width: 390, height: 844 },
-    ]) {
-      const page = await open(`file://${file}`, { colorScheme, viewport, offline: true })
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0)
-      const back = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
-      expect(back).toBe(colorScheme === 'light' ? 'rgb(255, 255, 255)' : 'rgb(21, 25, 29)')
-      expect(await page.locator('#curves [data-x]:visible svg:visible').count()).toBe(1)
-      await page.close()
-    }
-})
-
-withBrowser('nothing was logged as an error', () => {
-  expect(problems).toEqual([])
+  await everyScreen(file, async (page) => {
+    expect(await page.locator('#curves [data-x]:visible svg:visible').count()).toBe(1)
+  })
 })
 
 test('the server is read-only, answers three paths and its own name alone', async () => {

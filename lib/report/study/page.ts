@@ -1,7 +1,7 @@
 /** The report of a study: one page that holds everything, or the same page fed by a server while trials run. */
 import { createHash } from 'node:crypto'
 import type { EnvironmentRecord, StudyStore, TrialRecord, TrialState } from '../../store'
-import { definitions, renderFigure } from '../page'
+import { definitions, plainTable, renderFigure } from '../page'
 import { pageHead } from '../page-head'
 import { compareMethods, formatTable, metricNames, type ResultTable, resultTable, varyingOptions } from '../statistics'
 import { escapeMarkup, formatNumber, formatValue } from '../text'
@@ -158,15 +158,6 @@ function summaryTable(table: ResultTable): string {
   )
   return `<div class="summary"><p>Means over the seeds with intervals of 95 % (bootstrap).</p>
 ${plainTable('Results over the seeds', [...table.parameters, 'seeds', ...table.columns], rows, table.parameters.length)}${more}</div>${copies.join('')}`
-}
-
-function plainTable(label: string, header: string[], rows: string[][], left = 1): string {
-  const side = (j: number) => (j < left ? '' : ' class="number"')
-  const head = header.map((name, j) => `<th scope="col"${side(j)}>${escapeMarkup(name)}</th>`).join('')
-  const body = rows
-    .map((cells) => `<tr>${cells.map((cell, j) => `<td${side(j)}>${escapeMarkup(cell)}</td>`).join('')}</tr>`)
-    .join('')
-  return `<div class="scroll" role="region" tabindex="0" aria-label="${escapeMarkup(label)}"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`
 }
 
 function curves(store: StudyStore, trials: readonly TrialRecord[], objective: PageObjective | undefined): string {
