@@ -72,6 +72,8 @@ export {
   formatComparison,
   formatTable,
   holm,
+  type LayerRecord,
+  layerView,
   pairedT,
   type RankResult,
   type ResultCell,

@@ -1,5 +1,6 @@
 export { chartElement, chartFile, chartStyle } from './chart'
 export { csvField, type Figure, figureCsv, type Rule, type Series } from './figure'
+export { type LayerRecord, type LayerState, layerView } from './layer-view'
 export { type Report, type ReportClaim, type ReportSection, renderPage } from './page'
 export {
   type ParticleSnapshot,
