@@ -73,6 +73,7 @@ export {
   formatTable,
   holm,
   type LayerRecord,
+  type LayerState,
   layerView,
   pairedT,
   type RankResult,

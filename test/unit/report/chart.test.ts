@@ -134,6 +134,32 @@ test('on equal scales a unit is as long across as it is high', () => {
   expect(b[0] - a[0]).toBeCloseTo(b[1] - c[1], 0)
 })
 
+test('a vertical rule stands at its x, inside of the axes, and its label beside it', () => {
+  const svg = chartElement({ ...figure, xDomain: [0, 4], rules: [{ x: 2, label: 'here' }] })
+  const [, x1, x2] = svg.match(/class="mf-rule" x1="([\d.]+)" x2="([\d.]+)"/)?.map(Number) ?? []
+  const [left, , right] = (svg.match(/data-area="([^"]*)"/)?.[1] ?? '').split(' ').map(Number)
+  expect(x1).toBe(x2)
+  expect(x1).toBeCloseTo((left + right) / 2, 0)
+  expect(svg).toContain('>here</text>')
+})
+
+test('points of classes have a shape each, in the cloud and in the legend', () => {
+  const series = [0, 1].map((shape) => ({
+    name: `c${shape}`,
+    x: [0, 1],
+    y: [shape, 1],
+    mark: 'points' as const,
+    shape,
+  }))
+  const svg = chartElement({ ...figure, rules: [], series })
+  const ends = [...svg.matchAll(/class="mf-shapes mf-d(\d)" d="M[-\d.]+ [-\d.]+(m[^M"]*)/g)].map((m) =>
+    m.slice(1).join(),
+  )
+  expect(ends).toHaveLength(4)
+  expect(new Set(ends).size).toBe(2)
+  expect(chartElement({ ...figure, rules: [], series }, { unnamed: true }).match(/class="mf-shapes/g)).toHaveLength(2)
+})
+
 test('a cloud of points has a dot for every finite point and no line', () => {
   const cloud = { name: 'cloud', x: [0, 1, Number.NaN, 3], y: [1, 2, 3, 4], mark: 'points' as const }
   const svg = chartElement({ ...figure, rules: [], series: [cloud] })
