@@ -64,20 +64,25 @@ void LinearMethod::step() {
 Measurement LinearMethod::measure() {
   const Vector& w = solver_->weights();
   const Pass* pass = solver_->pass();
+  bool bounded = false;
   if (!pass) {
     const CancelToken* cancel = std::exchange(f_.cancel, nullptr);  // a measurement is finished, whatever comes
-    f_.pass(w.data(), own_);
-    bestDual_ = std::max(bestDual_, solver_->dual());
+    const double dual = solver_->dual();
+    bounded = std::isfinite(dual) && !f_.device;
+    if (bounded)
+      f_.losses(w.data(), own_);
+    else
+      f_.pass(w.data(), own_);
+    bestDual_ = std::max(bestDual_, dual);
     f_.cancel = cancel;
     pass = &own_;
   }
-  const DualBound bound = dual_bound(f_, anchors_, *pass, w.data());
-  bestDual_ = std::max(bestDual_, bound.dual);
   Measurement m;
-  m.objective = bound.primal;
+  m.objective = f_.objective(*pass, w.data());
+  if (!bounded) bestDual_ = std::max(bestDual_, dual_bound(f_, anchors_, *pass, w.data()).dual);
   m.loss = pass->sums.value / static_cast<double>(f_.n);
   m.dual = bestDual_;
-  m.gap = bound.primal - bestDual_;
+  m.gap = m.objective - bestDual_;
   if (m.gap < 0.99 * bestGap_) {
     bestGap_ = m.gap;
     sinceBest_ = 0;

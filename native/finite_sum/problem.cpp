@@ -73,8 +73,8 @@ void FiniteSum::chunk_pass(int64_t first, int64_t last, const double* w, Pass& o
   for (int64_t i = first; i < last; i += kBlock) {
     const int64_t rows = std::min(kBlock, last - i);
     for (int c = 0; c < k; ++c) {
-      x.rows_dot(i, rows, w + c * p, z.data() + c * kBlock);
-      if (intercept)
+      if (w) x.rows_dot(i, rows, w + c * p, z.data() + c * kBlock);
+      if (w && intercept)
         for (int64_t r = 0; r < rows; ++r) z[static_cast<size_t>(c * kBlock + r)] += w[c * p + d];
     }
     if (out.keepMargins)
@@ -118,7 +118,7 @@ void FiniteSum::chunk_pass(int64_t first, int64_t last, const double* w, Pass& o
         for (int64_t r = 0; r < rows; ++r) out.derivatives[(i + r) * k + c] = a[r];
       }
     }
-    for (int c = 0; c < k; ++c) {
+    for (int c = 0; gradient && c < k; ++c) {
       double total = 0;
       for (int64_t r = 0; r < rows; ++r) total += a[r] = out.derivatives[(i + r) * k + c];
       x.rows_axpy(i, rows, a.data(), gradient + c * p);
@@ -165,6 +165,7 @@ void FiniteSum::pass(const double* w, Pass& out, bool curvatures) {
                  curvatures ? &out.heldCurvatures : nullptr);
     return;
   }
+  if (std::all_of(w, w + size, [](double value) { return value == 0; })) w = nullptr;  // all margins are 0
   out.derivatives.resize(static_cast<size_t>(n * k));
   if (curvatures) out.curvatures.resize(static_cast<size_t>(n * k));
   if (out.keepMargins) out.margins.resize(static_cast<size_t>(n * k));
@@ -183,6 +184,19 @@ void FiniteSum::pass(const double* w, Pass& out, bool curvatures) {
     for (int64_t j = 0; j < size; ++j) out.gradient[j] += partial_[chunk][j];
   }
   for (double& g : out.gradient) g *= scale;
+}
+
+void FiniteSum::losses(const double* w, Pass& out) {
+  out.derivatives.resize(static_cast<size_t>(n * k));
+  std::vector<LossSums> sums(static_cast<size_t>(chunks_));
+  over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
+    chunk_pass(first, last, w, out, false, nullptr, sums[chunk]);
+  });
+  out.sums = {};
+  for (const LossSums& part : sums) {
+    out.sums.value += part.value;
+    out.sums.conjugate += part.conjugate;
+  }
 }
 
 void FiniteSum::all_margins(const double* w, double* z) {

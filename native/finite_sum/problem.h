@@ -143,6 +143,8 @@ class FiniteSum {
   /// Sends derivatives and curvatures to the device where they are not there.
   void send(Pass& pass) const;
   /// Margins of all rows, n × k.
+  /// The sums of `pass` and nothing else, on the CPU.
+  void losses(const double* w, Pass& out);
   void all_margins(const double* w, double* z);
   /// out = Xᵀ a / n for a of n × k.
   void transposed(const double* a, double* out);

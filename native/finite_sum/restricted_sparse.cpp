@@ -15,45 +15,47 @@ namespace meanfield {
 
 namespace {
 
-/// f(stored column numbers, how many, their values as double through value(e)) of row i.
-template <class F>
-void with_row(const FiniteSum& f, int64_t i, F&& use) {
-  const int32_t* columns = f.x.columns(i);
-  const int64_t many = f.x.count(i);
-  if (f.x.single) {
-    const float* v = f.x.values32(i);
-    use(columns, many, [v](int64_t e) { return static_cast<double>(v[e]); });
-  } else {
-    const double* v = f.x.values64(i);
-    use(columns, many, [v](int64_t e) { return v[e]; });
+/// Those numbers of row i whose column has a slot.
+class Selected {
+ public:
+  Selected(const FiniteSum& f, const std::vector<int32_t>& slot) : f_(f), slot_(slot) {}
+  /// How many there are; slots() and value(e) are of this row until the next.
+  int64_t row(int64_t i) {
+    const int64_t count = f_.x.count(i);
+    if (static_cast<size_t>(count) + 16 > slots_.size()) {
+      slots_.resize(static_cast<size_t>(2 * count) + 16);
+      places_.resize(slots_.size());
+    }
+    i_ = i;
+    return f_.x.kernels().select(f_.x.columns(i), count, slot_.data(), slots_.data(), places_.data());
   }
-}
+  const int32_t* slots() const { return slots_.data(); }
+  double value(int64_t e) const {
+    return f_.x.single ? static_cast<double>(f_.x.values32(i_)[places_[e]]) : f_.x.values64(i_)[places_[e]];
+  }
 
-/// Appends the columns of the data that are in columns.index from columns.done on: the rows are read twice, to count and to copy. At first
-/// most numbers are wanted, and place 0 takes what belongs to no column, so that the loops are without a branch; later few are.
+ private:
+  const FiniteSum& f_;
+  const std::vector<int32_t>& slot_;
+  std::vector<int32_t> slots_, places_;
+  int64_t i_ = 0;
+};
+
+/// Appends the columns of the data that are in columns.index from columns.done on: the rows are read twice, to count and to copy.
 void gather(const FiniteSum& f, Columns& columns) {
   const int64_t first = columns.done, count = static_cast<int64_t>(columns.index.size()) - first;
   if (count == 0) return;
   std::vector<int32_t> slot(static_cast<size_t>(f.d) + 1, 0);
   for (int64_t a = 0; a < count; ++a) slot[columns.index[first + a]] = static_cast<int32_t>(a + 1);
   const int32_t intercept = f.intercept ? slot[f.d] : 0;
-  const bool most = first == 0;
-  std::vector<char> wanted(most ? 0 : slot.size());
-  for (size_t j = 0; j < wanted.size(); ++j) wanted[j] = slot[j] != 0;
   std::vector<std::vector<int64_t>> place(static_cast<size_t>(f.chunks()));  // by chunk and slot: count, then place
   f.over_chunks([&](int64_t chunk, int64_t from, int64_t to) {
     std::vector<int64_t>& many = place[chunk];
     many.assign(static_cast<size_t>(count) + 1, 0);
-    for (int64_t i = from; i < to; ++i) {
-      const int32_t* c = f.x.columns(i);
-      const int64_t end = f.x.count(i);
-      if (most)
-        for (int64_t e = 0; e < end; ++e) ++many[slot[c[e]]];
-      else
-        for (int64_t e = 0; e < end; ++e)
-          if (wanted[c[e]]) ++many[slot[c[e]]];
-    }
-    many[intercept] += to - from;
+    Selected selected(f, slot);
+    for (int64_t i = from; i < to; ++i)
+      for (int64_t e = 0, end = selected.row(i); e < end; ++e) ++many[selected.slots()[e]];
+    if (intercept) many[intercept] += to - from;
   });
   int64_t end = 0;
   std::vector<int64_t> start;
@@ -66,29 +68,21 @@ void gather(const FiniteSum& f, Columns& columns) {
     }
   }
   start.push_back(end);
-  // One number more for each chunk, for slot 0.
-  int32_t* rows = columns.rows.emplace_back(end + f.chunks()).data();
-  float* values = columns.values.emplace_back(end + f.chunks()).data();
+  int32_t* rows = columns.rows.emplace_back(end).data();
+  float* values = columns.values.emplace_back(end).data();
   for (int64_t a = 0; a < count; ++a)
     columns.sparse.push_back({rows + start[a], values + start[a], start[a + 1] - start[a]});
   f.over_chunks([&](int64_t chunk, int64_t from, int64_t to) {
     std::vector<int64_t>& next = place[chunk];
-    next[0] = end + chunk;
+    Selected selected(f, slot);
+    const auto put = [&](int64_t i, int32_t at, double value) {
+      const int64_t here = next[at]++;
+      rows[here] = static_cast<int32_t>(i);
+      values[here] = static_cast<float>(value);
+    };
     for (int64_t i = from; i < to; ++i) {
-      const auto put = [&](int32_t at, double value) {
-        const int64_t here = next[at];
-        next[at] = here + (at != 0);
-        rows[here] = static_cast<int32_t>(i);
-        values[here] = static_cast<float>(value);
-      };
-      with_row(f, i, [&](const int32_t* c, int64_t many, auto&& value) {
-        if (most)
-          for (int64_t e = 0; e < many; ++e) put(slot[c[e]], value(e));
-        else
-          for (int64_t e = 0; e < many; ++e)
-            if (wanted[c[e]]) put(slot[c[e]], value(e));
-      });
-      put(intercept, 1.0);
+      for (int64_t e = 0, end = selected.row(i); e < end; ++e) put(i, selected.slots()[e], selected.value(e));
+      if (intercept) put(i, intercept, 1.0);
     }
   });
   columns.done = first + count;
@@ -103,28 +97,26 @@ void form_gram(const FiniteSum& f, Columns& columns) {
   // In the order of the data's columns, so that places increase along a row.
   std::sort(columns.gramPlaces.begin(), columns.gramPlaces.end(),
             [&](int32_t a, int32_t b) { return columns.index[a] < columns.index[b]; });
-  std::vector<int32_t> slot(static_cast<size_t>(f.d) + 1, -1);
-  for (int64_t s = 0; s < m; ++s) slot[columns.index[columns.gramPlaces[s]]] = static_cast<int32_t>(s);
+  std::vector<int32_t> slot(static_cast<size_t>(f.d) + 1, 0);
+  for (int64_t s = 0; s < m; ++s) slot[columns.index[columns.gramPlaces[s]]] = static_cast<int32_t>(s + 1);
   const int64_t pieces = f.pool->threads();
   const double scale = 1 / static_cast<double>(f.n);
   // Threads own rows of Q, so that every entry is summed over the rows of the data in their order.
   const bool done = f.pool->run(
       pieces,
       [&](int64_t piece, int) {
-        std::vector<int32_t> place(static_cast<size_t>(f.d) + 1);
+        Selected selected(f, slot);
+        std::vector<int32_t> place(static_cast<size_t>(m) + 1);
         Vector value(place.size());
         for (int64_t i = 0; i < f.n; ++i) {
-          int64_t count = 0;
+          int64_t count = selected.row(i);
           const double root = columns.gramRoots[i];
-          with_row(f, i, [&](const int32_t* c, int64_t many, auto&& of) {
-            for (int64_t e = 0; e < many; ++e) {
-              place[count] = slot[c[e]];
-              value[count] = root * of(e);
-              count += slot[c[e]] >= 0;
-            }
-          });
-          if (f.intercept && slot[f.d] >= 0) {
-            place[count] = slot[f.d];
+          for (int64_t e = 0; e < count; ++e) {
+            place[e] = selected.slots()[e] - 1;
+            value[e] = root * selected.value(e);
+          }
+          if (f.intercept && slot[f.d] != 0) {
+            place[count] = slot[f.d] - 1;
             value[count++] = root;
           }
           for (int64_t e = 0; e < count; ++e)
@@ -158,6 +150,8 @@ class Model {
     scaled_.resize(total);
   }
 
+  double touched = 0;  // stored numbers that products have touched
+
   int64_t length(int64_t a) const { return columns_.sparse[members_[a]].count; }
   const int32_t* rows(int64_t a) const { return columns_.sparse[members_[a]].rows; }
   const float* values(int64_t a) const { return columns_.sparse[members_[a]].values; }
@@ -166,6 +160,7 @@ class Model {
   void form(Vector& h, const double* change) {
     for (double& value : h) value = std::sqrt(value);
     root_ = &h;
+    touched += static_cast<double>(scaled_.size());
     delta.assign(members_.size(), 0.0);
     u_.assign(h.size(), 0.0);
     const int64_t count = static_cast<int64_t>(members_.size()), blocks = std::min<int64_t>(count, 64);
@@ -217,12 +212,14 @@ class Model {
   }
 
  private:
-  double slope(int64_t a) const {
+  double slope(int64_t a) {
+    touched += static_cast<double>(length(a));
     return linear[a] + f_.x.kernels().f32.sparse_dot(scaled_.data() + at_[a], rows(a), length(a), u_.data()) /
                            static_cast<double>(f_.n);
   }
   void move(int64_t a, double by) {
     delta[a] += by;
+    touched += static_cast<double>(length(a));
     f_.x.kernels().f32.sparse_axpy(by, scaled_.data() + at_[a], rows(a), length(a), u_.data());
   }
   /// Moves coordinate a to its minimiser; curvature × move.
@@ -370,9 +367,11 @@ void solve_sparse(const Restricted& problem, Vector& weights) {
     f.poll();
     for (int64_t i = 0; i < f.n; ++i) change[i] = line.g[i] - problem.at.derivatives[i * f.k + problem.c];
     model.form(line.h, round > 0 ? change.data() : nullptr);
-    const double violation = model.violation();
-    if (violation <= problem.enough) return;
-    model.solve(std::max(0.3 * problem.enough, 0.2 * violation));
+    // Rounds that cost less than the pass that ends a step go on.
+    const double violation = model.violation(),
+                 enough = model.touched < static_cast<double>(f.x.nonZeros) ? 0.01 * problem.enough : problem.enough;
+    if (violation <= enough) return;
+    model.solve(std::max(0.3 * enough, 0.2 * violation));
     std::fill(line.u.begin(), line.u.end(), 0.0);
     for (int64_t a = 0; a < count; ++a)
       if (model.delta[a] != 0)

@@ -37,6 +37,8 @@ struct LinearKernels {
   RowKernels<float> f32;
   /// to_e = v_e r[rows_e], rounded to float32; returns Σ (v_e r[rows_e])².
   double (*sparse_scale)(const float* v, const int32_t* rows, int64_t count, const double* r, float* to);
+  /// The places e of columns with slot[column] != 0 and those slots, in order; returns how many. Room for count + 16 in both.
+  int64_t (*select)(const int32_t* columns, int64_t count, const int32_t* slot, int32_t* slots, int32_t* places);
   /// Logistic loss on n margins: derivative[i] = c ∂ℓ/∂z; curvature[i] = c ∂²ℓ/∂z² unless null. c = null means ones.
   LossSums (*logistic)(const double* z, const double* y, const double* c, int64_t n, double* derivative,
                        double* curvature);

@@ -45,7 +45,8 @@ MEANFIELD_HOST_DEVICE inline double scalar_derivative(const Loss& loss, double z
     case LossKind::Squared: return z - y;
     case LossKind::Logistic: {
       const double t = y * z;
-      return t > 0 ? -y * exp(-t) / (1 + exp(-t)) : -y / (1 + exp(t));
+      const double e = exp(-fabs(t));
+      return -y * (t > 0 ? e : 1) / (1 + e);
     }
     case LossKind::SmoothHinge: {
       const double room = 1 - y * z;

@@ -72,6 +72,17 @@ TEST_CASE("linear kernels: every instruction set against plain loops, odd length
                         std::fabs(dot - kernels.f64.sparse_dot(x.data(), places.data(), count, w.data())),
                         std::fabs(dot - kernels.f32.sparse_dot(xf.data(), places.data(), count, w.data()))});
       CHECK(worst < 1e-13 * static_cast<double>(rows + cols));
+      // Those of the same places that have a slot, two of three.
+      std::vector<int32_t> slot(static_cast<size_t>(2 * count)), slots(static_cast<size_t>(count + 16)), found(slots);
+      for (int64_t j = 0; j < 2 * count; ++j) slot[j] = static_cast<int32_t>(j / 2 % 3 == 1 ? 0 : j + 1);
+      int64_t next = 0;
+      const int64_t many = kernels.select(places.data(), count, slot.data(), slots.data(), found.data());
+      for (int64_t e = 0; e < count; ++e)
+        if (slot[places[e]] != 0) {
+          CHECK(found[next] == e);
+          CHECK(slots[next++] == slot[places[e]]);
+        }
+      CHECK(many == next);
     }
     // The logistic function against the scalar loss, to the ends of its range.
     const Loss loss{LossKind::Logistic, 1};

@@ -124,6 +124,27 @@ double sparse_scale(const float* v, const int32_t* rows, int64_t count, const do
   return sum;
 }
 
+int64_t select(const int32_t* c, int64_t count, const int32_t* slot, int32_t* slots, int32_t* places) {
+  int64_t found = 0, e = 0;
+#if defined(__AVX512F__)
+  __m512i place = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  for (; e + 16 <= count; e += 16) {
+    const __m512i own = _mm512_i32gather_epi32(_mm512_loadu_si512(c + e), slot, 4);
+    const __mmask16 wanted = _mm512_test_epi32_mask(own, own);
+    _mm512_storeu_si512(slots + found, _mm512_maskz_compress_epi32(wanted, own));
+    _mm512_storeu_si512(places + found, _mm512_maskz_compress_epi32(wanted, place));
+    place = _mm512_add_epi32(place, _mm512_set1_epi32(16));
+    found += __builtin_popcount(wanted);
+  }
+#endif
+  for (; e < count; ++e) {
+    slots[found] = slot[c[e]];
+    places[found] = static_cast<int32_t>(e);
+    found += slots[found] != 0;
+  }
+  return found;
+}
+
 template <class T>
 void rows_dot(const T* x, int64_t rows, int64_t cols, int64_t stride, const double* w, double* z) {
   int64_t i = 0;
@@ -300,8 +321,8 @@ constexpr RowKernels<T> kRows_of = {dot<T>, axpy<T>, sparse_dot<T>, sparse_axpy<
 #define MEANFIELD_TEXT_OF(x) #x
 #define MEANFIELD_TEXT(x) MEANFIELD_TEXT_OF(x)
 const LinearKernels* linear() {
-  static constexpr LinearKernels table = {MEANFIELD_TEXT(MEANFIELD_ISA), kRows_of<double>, kRows_of<float>,
-                                          sparse_scale, logistic};
+  static constexpr LinearKernels table = {
+      MEANFIELD_TEXT(MEANFIELD_ISA), kRows_of<double>, kRows_of<float>, sparse_scale, select, logistic};
   return &table;
 }
 
