@@ -1,10 +1,11 @@
 /** The columns of a Parquet file, by hyparquet; every compression of the format. */
-import type { FileMetaData } from 'hyparquet'
+import type { ColumnMetaData, FileMetaData } from 'hyparquet'
 import { InvalidDataError } from '../../native/errors'
 import { importModule } from '../../native/import-module'
 import { ColumnBuilder, type FrameColumn } from '../frame'
 import { show } from '../options'
 import { wholePages } from './page-codecs'
+import { readPages } from './parquet-pages'
 
 type Reader = typeof import('hyparquet')
 type Compressors = typeof import('hyparquet-compressors')
@@ -28,7 +29,7 @@ export async function parquetColumns(
   wanted?: readonly string[],
   group?: number,
 ): Promise<{ rows: number; columns: FrameColumn[]; firstRow: number; groups: number }> {
-  const [{ parquetMetadataAsync, parquetRead, parquetSchema }, { compressors }] = await Promise.all([
+  const [{ parquetMetadataAsync, parquetSchema }, { compressors }] = await Promise.all([
     importModule<Reader>('hyparquet'),
     importModule<Compressors>('hyparquet-compressors'),
   ])
@@ -39,9 +40,9 @@ export async function parquetColumns(
     const sizes = metadata.row_groups.map(({ num_rows }) => Number(num_rows))
     const firstRow = sizes.slice(0, group ?? 0).reduce((sum, size) => sum + size, 0)
     const rows = group === undefined ? Number(metadata.num_rows) : (sizes[group] as number)
-    const range = group === undefined ? {} : { rowStart: firstRow, rowEnd: firstRow + rows }
     const columns = []
-    for (const { element, children } of parquetSchema(metadata).children) {
+    const root = parquetSchema(metadata)
+    for (const { element, children } of root.children) {
       const { name } = element
       if (wanted && !wanted.includes(name)) continue
       if (children.length > 0 || element.repetition_type === 'REPEATED')
@@ -49,22 +50,20 @@ export async function parquetColumns(
           `${path}, column '${name}' holds lists or structures, expected numbers, texts or truth values; leave it out with features`,
           { file: path, column: name },
         )
-      requireChunks(path, element, metadata)
-      const chunks: { rowStart: number; columnData: ArrayLike<unknown> }[] = []
-      const onChunk = (chunk: (typeof chunks)[number]) => chunks.push(chunk)
-      await parquetRead({ file, metadata, compressors: codecs, columns: [name], ...range, onChunk })
+      const chunks = columnChunks(path, element, metadata)
       const builder = new ColumnBuilder(name)
       const at = () => `${path}, row ${firstRow + builder.rows - 1}`
-      for (const { columnData } of chunks.sort((a, b) => a.rowStart - b.rowStart))
-        for (let i = 0; i < columnData.length; i++) {
-          // A missing value is null; this is an entry that the dictionary of the column does not have.
-          if (columnData[i] === undefined)
-            throw new InvalidDataError(
-              `${path}, row ${firstRow + builder.rows}, column '${name}' is not in the column's dictionary; fetch or write the file again`,
-              { file: path, column: name },
-            )
-          builder.add(textOf(columnData[i]), at)
-        }
+      for (const chunk of group === undefined ? chunks : chunks.slice(group, group + 1))
+        for (const values of await readPages(file, chunk, [root.element, element], codecs))
+          for (let i = 0; i < values.length; i++) {
+            // A missing value is null; this is an entry that the dictionary of the column does not have.
+            if (values[i] === undefined)
+              throw new InvalidDataError(
+                `${path}, row ${firstRow + builder.rows}, column '${name}' is not in the column's dictionary; fetch or write the file again`,
+                { file: path, column: name },
+              )
+            builder.add(textOf(values[i]), at)
+          }
       if (builder.rows !== rows)
         throw new InvalidDataError(
           `${path}, column '${name}' has ${builder.rows} values for ${rows} rows; fetch or write it again`,
@@ -89,21 +88,22 @@ export async function parquetColumns(
 const textOf = (value: unknown) => (value === '' ? undefined : value)
 
 /** Schema and groups tell the type of a column twice; what differs would be read as other numbers. */
-function requireChunks(
+function columnChunks(
   path: string,
   { name, type }: { name: string; type?: string },
   { row_groups }: Pick<FileMetaData, 'row_groups'>,
-): void {
-  for (const [i, { columns, num_rows }] of row_groups.entries()) {
+): ColumnMetaData[] {
+  return row_groups.map(({ columns, num_rows }, i) => {
     const found = columns.filter(({ meta_data }) => meta_data?.path_in_schema[0] === name)
     const chunk = found[0]?.meta_data
-    if (found.length === 1 && chunk?.type === type && chunk?.num_values === num_rows) continue
+    if (found.length === 1 && !found[0]?.file_path && chunk?.type === type && chunk?.num_values === num_rows)
+      return chunk
     const seen = chunk ? `${chunk.num_values} values of type ${chunk.type}` : 'nothing'
     throw new InvalidDataError(
       `${path}, column '${name}' has ${seen} in group ${i}, expected ${num_rows} of type ${type}; fetch or write it again`,
       { file: path, column: name },
     )
-  }
+  })
 }
 
 /** A damaged count of rows must not make the reader wait for values that never come. */

@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import * as arrow from 'apache-arrow'
+import { type ColumnMetaData, parquetMetadata, type SchemaElement } from 'hyparquet'
 import { Dataset, type Frame, type NumberColumn, readFrame } from '../../../lib/data'
 import { decodeLz4Frame } from '../../../lib/data/readers/lz4-frame'
+import { readPages } from '../../../lib/data/readers/parquet-pages'
 import { InvalidDataError } from '../../../lib/native/errors'
+import { crc32 } from '../../../lib/store/checksum'
 
 jest.mock('../../../lib/native/import-module', () => require('../../import-module'))
 // Here the decoder runs in this process; that it has one of its own is tested with the built package (fuzz.test.ts).
@@ -78,6 +81,51 @@ describe('Parquet', () => {
     writeFileSync(text, 'a,b\n1,2\n')
     await expect(readFrame(text)).rejects.toBeInstanceOf(InvalidDataError)
     await expect(readFrame(join(folder, 'absent.parquet'))).rejects.toThrow(/there is no file/)
+  })
+
+  // A column of one value: a dictionary of one entry, whose page has 13 bytes of header, and indices of no bits.
+  const constant = async (name: string) => {
+    const path = await write('SELECT 7::INTEGER AS x FROM range(3000) t(i)', name, ', COMPRESSION uncompressed')
+    const bytes = readFileSync(path)
+    const metadata = parquetMetadata(new Uint8Array(bytes).buffer)
+    const chunk = metadata.row_groups[0]?.columns[0]?.meta_data as ColumnMetaData
+    const start = Number(chunk.dictionary_page_offset)
+    // Thrift, compact: fields 1 to 3, the type and two sizes of 4; field 7, a structure: 1 entry, plain.
+    expect(bytes.subarray(start, start + 17).toString('hex')).toBe('1504150815084c15021500000007000000')
+    return { path, bytes, chunk, start, schema: metadata.schema as [SchemaElement, SchemaElement] }
+  }
+
+  test('an entry that the dictionary does not have is refused', async () => {
+    const { path, bytes, start } = await constant('constant.parquet')
+    expect(column(await readFrame(path), 'x')?.values).toEqual(new Float64Array(3000).fill(7))
+    bytes[start + 8] = 0
+    writeFileSync(path, bytes)
+    await expect(readFrame(path)).rejects.toThrow(/row 0, column 'x' is not in the column's dictionary/)
+  })
+
+  test('the checksum of a page is compared', async () => {
+    const { bytes, chunk, start, schema } = await constant('checked.parquet')
+    const read = async (checksum: number) => {
+      // Field 4, in zigzag and groups of seven bits; field 7 is then the third after it.
+      const field = [0x15]
+      let rest = (BigInt(checksum | 0) << 1n) ^ (BigInt(checksum | 0) >> 63n)
+      for (; rest > 127n; rest >>= 7n) field.push(Number(rest & 127n) | 128)
+      field.push(Number(rest))
+      const file = Buffer.concat([
+        bytes.subarray(0, start + 6),
+        Buffer.from([...field, 0x3c]),
+        bytes.subarray(start + 7),
+      ])
+      const longer = { ...chunk, total_compressed_size: chunk.total_compressed_size + BigInt(field.length) }
+      const source = {
+        byteLength: file.length,
+        slice: (from: number, to?: number) => new Uint8Array(file.subarray(from, to)).buffer,
+      }
+      return readPages(source, longer, schema, {})
+    }
+    const right = crc32(bytes.subarray(start + 13, start + 17))
+    expect((await read(right)).flatMap((page) => Array.from(page))).toEqual(new Array(3000).fill(7))
+    await expect(read(right ^ 1)).rejects.toThrow(/the checksum of the page that ends at byte \d+ is wrong/)
   })
 })
 
