@@ -1,5 +1,5 @@
 /** Append-only storage of studies. */
-export { crc32, crc32c } from './checksum'
+export { crc32, crc32c } from '../data/checksum'
 export type { EnvironmentRecord } from './environment'
 export type { DamagedLine, JournalEntry } from './journal'
 export { type QueryResult, type QueryValue, queryStudy } from './query'

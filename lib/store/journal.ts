@@ -9,7 +9,7 @@
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { crc32 } from './checksum'
+import { crc32 } from '../data/checksum'
 
 /** One line; the members besides these are those of its kind. */
 export interface JournalEntry {

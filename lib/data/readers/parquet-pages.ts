@@ -4,7 +4,7 @@
  */
 import type { ColumnMetaData, Compressors, DecodedArray, SchemaElement } from 'hyparquet'
 import { importModule } from '../../native/import-module'
-import { crc32 } from '../../store/checksum'
+import { crc32 } from '../checksum'
 import type { ByteSource } from './parquet'
 
 type Pages = typeof import('hyparquet/src/column.js')

@@ -6,10 +6,10 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import * as arrow from 'apache-arrow'
 import { type ColumnMetaData, parquetMetadata, type SchemaElement } from 'hyparquet'
 import { Dataset, type Frame, type NumberColumn, readFrame } from '../../../lib/data'
+import { crc32 } from '../../../lib/data/checksum'
 import { decodeLz4Frame } from '../../../lib/data/readers/lz4-frame'
 import { readPages } from '../../../lib/data/readers/parquet-pages'
 import { InvalidDataError } from '../../../lib/native/errors'
-import { crc32 } from '../../../lib/store/checksum'
 
 jest.mock('../../../lib/native/import-module', () => require('../../import-module'))
 // Here the decoder runs in this process; that it has one of its own is tested with the built package (fuzz.test.ts).

@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32, crc32c, slowCrc32 } from '../../../lib/data/checksum'
 import { Random } from '../../../lib/data/random'
-import { crc32, crc32c, slowCrc32 } from '../../../lib/store/checksum'
 import { decodeLine, encodeLine, JournalWriter, readJournal, readLines } from '../../../lib/store/journal'
 
 const folder = mkdtempSync(join(tmpdir(), 'meanfield-journal-'))
