@@ -1,9 +1,9 @@
-"""The step that gpu-check measures, in PyTorch (compiled) and JAX where they are installed: one JSON list on standard output.
+"""The step that gpu-check measures, in PyTorch (compiled) and JAX where they are installed, one line a point on standard output:
+name, d, particles, seconds ("nan" where it failed), and the version or what failed.
 
 A mean-field step is z = mean_r R tanh(r_r) tanh(x_i . w_r), the gradient of the squared loss for every particle, then
 theta <- keep theta - rate G + noise xi. Float32 data, tf32 products, five repetitions after two that warm up, the median.
 """
-import json
 import statistics
 import time
 
@@ -78,21 +78,17 @@ def with_jax(d, m):
 
 
 def main():
-    results = []
     for name, run in (("torch.compile", with_torch), ("jax.jit", with_jax)):
         try:
             __import__("torch" if name.startswith("torch") else "jax")
         except ImportError:
-            results.append({"name": name, "absent": True})
             continue
         for d, m in POINTS:
-            entry = {"name": name, "n": N, "d": d, "particles": m}
             try:
-                entry["version"], entry["stepSeconds"] = run(d, m)
+                said, seconds = run(d, m)
             except Exception as error:  # out of memory is a result here
-                entry["failed"] = f"{type(error).__name__}: {error}"[:200]
-            results.append(entry)
-    print(json.dumps(results))
+                said, seconds = " ".join(f"{type(error).__name__}: {error}".split())[:200], float("nan")
+            print(name, d, m, seconds, said, flush=True)
 
 
 main()

@@ -1,7 +1,7 @@
 // Everything there is to know of the CUDA kernels on a real device: correct against the reference and the CPU, then how
 // fast. Writes one JSON record. Run by scripts/gpu-check; needs neither Node nor anything vendored.
 //
-//   gpu_check --device N [--only-correctness] [--quick] [--record FILE] [--note KEY=TEXT]... [--baseline FILE]
+//   gpu_check --device N [--only-correctness] [--quick] [--record FILE] [--note KEY=TEXT]... [--others FILE]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -20,6 +20,7 @@
     if (!(condition)) throw std::runtime_error("failed: " #condition); \
   } while (false)
 #define INFO(...)
+#include "bench/native/gpu_check_claims.h"
 #include "bench/native/gpu_check_linear.h"
 #include "native/core/errors.h"
 #include "native/core/thread_pool.h"
@@ -32,24 +33,6 @@ using namespace meanfield;
 using namespace meanfield::backend_cases;
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) >= 0x20) out += c;
-  }
-  return out + "\"";
-}
-std::string number(double value) {
-  if (!std::isfinite(value)) return "null";
-  char text[40];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
 
 struct Way {
   Precision precision;
@@ -113,61 +96,6 @@ double after_hundred_steps(const Backend* backend, int device, int64_t d) {
   return worst;
 }
 
-/// Median of five, after one that warms up.
-double timed(const std::function<void()>& work) {
-  work();
-  std::vector<double> seconds;
-  for (int i = 0; i < 5; ++i) {
-    const Clock::time_point start = Clock::now();
-    work();
-    seconds.push_back(seconds_since(start));
-  }
-  std::sort(seconds.begin(), seconds.end());
-  return seconds[2];
-}
-
-/// One line of the table of timings; empty when the device has too little memory.
-std::string time_one(const Backend* backend, int device, int64_t n, int64_t d, int64_t M, Precision precision,
-                     double peak) {
-  NetworkShape shape{M, d + 1, Neuron{}, 1};
-  shape.precision = precision;
-  shape.device = device;
-  void* network = nullptr;
-  if (backend->open(&shape, &network) != Status::Ok) return "";
-  std::vector<float> x(static_cast<size_t>(n * d));
-  const RandomField field{3, Stream::Init};
-  for (size_t i = 0; i < x.size(); ++i)
-    x[i] = 3.4641f * static_cast<float>(field.uniform(0, static_cast<uint32_t>(i), 0) - 0.5);
-  std::vector<double> z(static_cast<size_t>(n)), omega(static_cast<size_t>(n), 1.0 / static_cast<double>(n));
-  int32_t matrix = 0;
-  const Rows rows{nullptr, n};
-  Update draw;
-  draw.keep = 0;
-  draw.noise = 1 / std::sqrt(static_cast<double>(d));
-  Update step;
-  step.keep = 0.999;
-  step.rate = 0.1;
-  step.noise = 0.001;
-  Status status = backend->add_matrix(network, x.data(), n, d, &matrix);
-  if (status == Status::Ok) status = backend->update(network, matrix, rows, omega.data(), &draw, nullptr);
-  double outputs = 0, update = 0;
-  if (status == Status::Ok)
-    outputs = timed([&] { status = backend->outputs(network, matrix, rows, nullptr, z.data()); });
-  if (status == Status::Ok)
-    update = timed([&] { status = backend->update(network, matrix, rows, omega.data(), &step, nullptr); });
-  const std::string message = status == Status::Ok ? "" : backend->message();
-  backend->close(network);
-  if (status != Status::Ok)
-    return "{\"n\": " + number(n) + ", \"d\": " + number(d) + ", \"particles\": " + number(M) +
-           ", \"failed\": " + quoted(message) + "}";
-  const double products = 2.0 * static_cast<double>(n) * static_cast<double>(M) * static_cast<double>(d + 1);
-  return "{\"n\": " + number(n) + ", \"d\": " + number(d) + ", \"particles\": " + number(M) +
-         ", \"precision\": " + quoted(kPrecisionNames[static_cast<int>(precision)]) +
-         ", \"outputsSeconds\": " + number(outputs) + ", \"updateSeconds\": " + number(update) +
-         ", \"outputsFractionOfPeak\": " + number(products / outputs / peak) +
-         ", \"updateFractionOfPeak\": " + number(2 * products / update / peak) + "}";
-}
-
 /// Noisy gradient descent of many small networks: 200 rows, 10 inputs, 100 particles, 200 full-batch steps each, every seed
 /// its own. On a device together, `members` at a time, or one after the other; on the CPU (device −1) by `members` threads.
 struct Small {
@@ -220,7 +148,7 @@ bool moved_as_copied(int device, size_t devices) {
 struct Arguments {
   int device = 0;
   bool onlyCorrectness = false, quick = false;
-  std::string record, baseline;
+  std::string record, others;
   std::vector<std::pair<std::string, std::string>> notes;
 };
 
@@ -240,8 +168,8 @@ Arguments parse(int count, char** values) {
       a.quick = true;
     else if (name == "--record")
       a.record = value();
-    else if (name == "--baseline")
-      a.baseline = value();
+    else if (name == "--others")
+      a.others = value();
     else if (name == "--note") {
       const std::string note = value();
       const size_t at = note.find('=');
@@ -341,12 +269,13 @@ int check(const Arguments& a) {
     }
     json << "},\n  \"timings\": [";
     comma = "\n    ";
+    std::vector<Timing> timings;
     const auto add = [&](int64_t n, int64_t d, int64_t M, int way) {
-      const std::string line = time_one(backend, a.device, n, d, M, kWays[way].precision, peak[way]);
-      if (line.empty()) return;
-      std::printf("%s\n", line.c_str());
-      json << comma << line;
+      const Timing timing = time_one(backend, a.device, n, d, M, kWays[way].precision, peak[way]);
+      std::printf("%s\n", timing.json().c_str());
+      json << comma << timing.json();
       comma = ",\n    ";
+      timings.push_back(timing);
     };
     for (int64_t d : {10, 100, 784})
       for (int64_t M : {10000, 100000, 1000000})
@@ -368,12 +297,22 @@ int check(const Arguments& a) {
     std::printf("small runs a second: %.0f together on the device, %.0f on two cores\n", 2048 / gpu, 128 / cpu);
     json << ",\n  \"smallRunsPerSecond\": {\"device\": " << number(2048 / gpu)
          << ", \"twoCores\": " << number(128 / cpu) << "}";
-    if (!a.baseline.empty()) {
-      std::ifstream file(a.baseline);
-      std::stringstream text;
-      text << file.rdbuf();
-      json << ",\n  \"others\": " << (text.str().empty() ? "null" : text.str());
+    const std::vector<Other> others = read_others(a.others);
+    json << ",\n  \"others\": [";
+    comma = "\n    ";
+    for (const Other& other : others) {
+      json << comma << other.json();
+      comma = ",\n    ";
     }
+    json << "\n  ],\n  \"claims\": [";
+    comma = "\n    ";
+    for (const Claim& claim : claims(timings, others, (2048 / gpu) / (128 / cpu))) {
+      std::printf("%s: %s\n", claim.held ? "holds" : "DOES NOT HOLD", claim.text.c_str());
+      json << comma << "{\"claim\": " << quoted(claim.text) << ", \"holds\": " << (claim.held ? "true" : "false")
+           << "}";
+      comma = ",\n    ";
+    }
+    json << "\n  ]";
   }
   json << "\n}\n";
   if (!a.record.empty()) {
