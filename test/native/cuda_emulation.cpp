@@ -1,5 +1,7 @@
 // The CUDA kernels as ordinary C++ (native/kernels/cuda/block.h), every operation against the scalar reference backend, at
 // sizes that fill no tile. Beside the numbers, no block may race in shared memory or read what nobody wrote.
+#include <utility>
+
 #include "native/kernels/cuda/cuda_sum.inl"
 #include "native/kernels/cuda/table.inl"
 #include "test/native/backend_cases.h"
@@ -88,6 +90,26 @@ TEST_CASE("cuda emulation: odd sizes") {
       }
 }
 
+TEST_CASE("cuda emulation: words that are sent give the bits of those that pass through registers") {
+  const Case c{150, 131, 257, Neuron{Activation::Tanh, SecondLayer::Bounded, Signs::Same, 1, 2}};
+  for (const Precision precision : {Precision::Float32, Precision::Tf32}) {
+    Setting s(c);
+    s.shape.precision = precision;
+    std::vector<double> z[2];
+    std::vector<float> gradient[2];
+    for (const bool sends : {true, false}) {
+      cuda::Block::sends() = sends;
+      Opened cuda(emulated(), s, c);
+      z[sends] = cuda.outputs(s);
+      gradient[sends] = cuda.gradient(s);
+    }
+    cuda::Block::sends() = true;
+    require_no_faults();
+    CHECK(z[0] == z[1]);
+    CHECK(gradient[0] == gradient[1]);
+  }
+}
+
 namespace {
 
 /// Every thread reads what its neighbour wrote, with or without a barrier in between.
@@ -99,6 +121,24 @@ struct Neighbour {
     block.each([&](int thread) { shared.store(thread, 1); });
     if (ordered) block.barrier();
     block.each([&](int thread) { shared.load((thread + 1) % kThreads); });
+  }
+};
+/// Thread 0 sends four words, which thread 1 reads.
+struct Sent {
+  static constexpr int kThreads = 32;
+  float* source;
+  bool waited, ordered, changed, read;
+  void operator()(cuda::Block& block) const {
+    cuda::Shared shared = block.shared<4>();
+    block.each([&](int thread) {
+      if (thread == 0) shared.send4(0, source, true);
+    });
+    if (changed) source[2] += 1;
+    if (waited) block.arrived();
+    if (ordered) block.barrier();
+    block.each([&](int thread) {
+      if (read && thread == 1) CHECK(shared.load_float(1) == source[1]);
+    });
   }
 };
 struct Unwritten {
@@ -114,13 +154,23 @@ struct Unwritten {
 
 }  // namespace
 
-TEST_CASE("cuda emulation: a missing barrier, a word nobody wrote and an index out of range are found") {
+TEST_CASE("cuda emulation: a missing barrier or arrival, a word nobody wrote and an index out of range are found") {
   cuda::Device device(0);
   device.launch(Neighbour{true}, 1);
   require_no_faults();
   device.launch(Neighbour{false}, 1);
   CHECK(cuda::emulation_faults().find("read races with a write") != std::string::npos);
   cuda::emulation_faults().clear();
+  alignas(16) float source[4] = {1, 2, 3, 4};
+  device.launch(Sent{source, true, true, false, true}, 1);
+  require_no_faults();
+  const auto faults = [&](const Sent& kernel) {
+    device.launch(kernel, 1);
+    return std::exchange(cuda::emulation_faults(), "");
+  };
+  CHECK(faults({source, true, false, false, true}).find("read races with a write") != std::string::npos);
+  CHECK(faults({source, true, true, true, true}).find("changed while on the way at word 2") != std::string::npos);
+  CHECK(faults({source, false, true, false, false}).find("never waited for at word 0") != std::string::npos);
   device.launch(Unwritten{}, 1);
   CHECK(cuda::emulation_faults().find("read before written") != std::string::npos);
   CHECK(cuda::emulation_faults().find("out of range at word 4") != std::string::npos);

@@ -2,7 +2,7 @@
 //
 // A kernel is a structure with `kThreads`, `kBlocks` (blocks an SM is meant to hold) and operator()(Block&). Its body is a
 // sequence of sections: `each` runs a function for every thread of the block, `each_warp` for every warp, `lanes` for the
-// threads of one warp; `barrier` is the only thing that orders shared memory between threads. What a thread keeps from
+// threads of one warp; `barrier` is the only thing that orders shared memory between threads. Shared::send4 is cp.async. What a thread keeps from
 // one section to the next lives in PerThread. Under nvcc a section is the code of the thread at hand; elsewhere it is
 // a loop over the threads (emulated_block.h), which checks every access to shared memory for races.
 #pragma once
@@ -37,6 +37,15 @@ class Shared {
   MEANFIELD_DEVICE void store_float(int at, float value) { words_[at] = __float_as_uint(value); }
   MEANFIELD_DEVICE void store_double(int at, double value) { *reinterpret_cast<double*>(words_ + at) = value; }
   MEANFIELD_DEVICE void store4(int at, const Words& words) { *reinterpret_cast<Words*>(words_ + at) = words; }
+  /// Sends four words of device memory here, or zeros; they are here after Block::arrived and a barrier. `from` is valid either way.
+  MEANFIELD_DEVICE void send4(int at, const float* from, bool there) {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
+                     static_cast<uint32_t>(__cvta_generic_to_shared(words_ + at))),
+                 "l"(__cvta_generic_to_global(from)), "r"(there ? 16 : 0)
+                 : "memory");
+#endif
+  }
 
  private:
   uint32_t* words_;
@@ -67,6 +76,20 @@ class Block {
     return {};
   }
   MEANFIELD_DEVICE void barrier() { __syncthreads(); }
+  /// Whether there is Shared::send4.
+  MEANFIELD_DEVICE static constexpr bool sends() {
+#if __CUDA_ARCH__ >= 800
+    return true;
+#else
+    return false;
+#endif
+  }
+  /// Waits until what each thread has sent has arrived.
+  MEANFIELD_DEVICE void arrived() {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+  }
   template <class F>
   MEANFIELD_DEVICE void each(F&& f) {
     f(static_cast<int>(threadIdx.x));

@@ -2,8 +2,9 @@
 // memory remembers who touched each word since the last barrier.
 //
 // Found: two threads on one word without a barrier between them, unless both only read; words read before anything was
-// written to them in this block; indices out of range; misaligned accesses of several words. Memory outside shared memory is
-// the host's own, where the address sanitizer watches.
+// written to them in this block; words touched between their sending and their arrival, sources that change in that time, and what never
+// arrives; indices out of range; misaligned accesses of several words. Memory outside shared memory is the host's own, where the address
+// sanitizer watches.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -28,8 +29,15 @@ struct SharedMemory {
     uint32_t value = 0xFFC0DEADu;     // not a number
     int64_t written = -1, read = -1;  // epochs
     int writer = -1, reader = -1;     // reader −2: several
+    bool onTheWay = false;
+  };
+  struct Sent {
+    int at, thread;
+    const float* from;  // null: zero
+    uint32_t value;     // when it was sent
   };
   std::vector<Word> words;
+  std::vector<Sent> sent;
   int64_t epoch = 0;
   int thread = -1;
 
@@ -46,6 +54,7 @@ struct SharedMemory {
   uint32_t load(int at) {
     Word* word = this->word(at);
     if (!word) return 0;
+    if (word->onTheWay) fault("read before it has arrived", at);
     if (word->written < 0) fault("read before written", at);
     if (word->written == epoch && word->writer != thread) fault("read races with a write", at);
     word->reader = word->read == epoch && word->reader != thread ? -2 : thread;
@@ -55,11 +64,35 @@ struct SharedMemory {
   void store(int at, uint32_t value) {
     Word* word = this->word(at);
     if (!word) return;
+    if (word->onTheWay) fault("written before what was sent has arrived", at);
     if (word->written == epoch && word->writer != thread) fault("write races with a write", at);
     if (word->read == epoch && word->reader != thread) fault("write races with a read", at);
     word->written = epoch;
     word->writer = thread;
     word->value = value;
+  }
+  static uint32_t value_of(const float* from) {
+    uint32_t value = 0;
+    if (from) std::memcpy(&value, from, sizeof value);
+    return value;
+  }
+  void send(int at, const float* from) {
+    store(at, 0xFFC0DEADu);
+    if (Word* word = this->word(at)) {
+      word->onTheWay = true;
+      sent.push_back({at, thread, from, value_of(from)});
+    }
+  }
+  void arrive() {
+    for (const Sent& each : sent) {
+      Word& word = words[static_cast<size_t>(each.at)];
+      thread = each.thread;
+      if (value_of(each.from) != each.value) fault("changed while on the way", each.at);
+      word.onTheWay = false;
+      store(each.at, each.value);
+    }
+    thread = -1;
+    sent.clear();
   }
 };
 
@@ -102,6 +135,11 @@ class Shared {
     aligned(at, 4);
     for (int i = 0; i < 4; ++i) store(at + i, words.w[i]);
   }
+  void send4(int at, const float* from, bool there) {
+    aligned(at, 4);
+    if (reinterpret_cast<uintptr_t>(from) % 16 != 0) memory_->fault("sent from a misaligned address", first_ + at);
+    for (int i = 0; i < 4; ++i) memory_->send(first_ + at + i, there ? from + i : nullptr);
+  }
 
  private:
   void aligned(int at, int words) const {
@@ -136,7 +174,16 @@ class Block {
   PerThread<T> per_thread() {
     return PerThread<T>(threads_);
   }
+  ~Block() {
+    if (!memory_.sent.empty()) memory_.fault("never waited for", memory_.sent.front().at);
+  }
   void barrier() { ++memory_.epoch; }
+  /// Tests take it away, as devices before capability 8.0 do.
+  static bool& sends() {
+    static bool sends = true;
+    return sends;
+  }
+  void arrived() { memory_.arrive(); }
   template <class F>
   void each(F&& f) {
     down_ = !down_;

@@ -1,8 +1,8 @@
 // Products of tiles: 128 × 128 numbers of A Bᵀ (both with the summed index innermost) or of A B, one block a tile.
 //
-// Operands go from device memory through registers into shared memory, converted on the way to the words of the
-// precision: a float32, a tf32, or two bf16 of neighbouring summed indices. While one stage of 16 words is multiplied the
-// next one is on its way. The float32 product is made of fused multiply-adds; the others of mma.sync (m16n8k8 tf32 or
+// Operands go from device memory into shared memory, in words of the precision: a float32, a tf32, or two bf16 of neighbouring summed
+// indices. While one stage of 16 words is multiplied the next one is on its way: by cp.async, which leaves the registers to the
+// product, and tf32 is rounded when it is used; through registers for bf16, converted there, and before capability 8.0. The float32 product is made of fused multiply-adds; the others of mma.sync (m16n8k8 tf32 or
 // m16n8k16 bf16, the same layout in words), with float32 accumulation.
 //
 // Errors of a product of K terms, u = 2^-24, relative to Σ|a b|: float32 K·u; tf32 2·2^-11 + K·u; bf16 2·2^-8 + K·u.
@@ -181,6 +181,7 @@ struct MatrixProduct {
     uint32_t a[kM][4], b[kN][2];
   };
 
+  MEANFIELD_DEVICE static uint32_t factor(uint32_t word) { return kOf == Precision::Tf32 ? tf32_of(word) : word; }
   MEANFIELD_DEVICE static int row(int thread, int i) {
     return thread / 64 * 64 + i / 2 * 16 + thread % 32 / 4 + 8 * (i % 2);
   }
@@ -201,11 +202,12 @@ struct MatrixProduct {
           const int g = thread % 32 / 4, t = thread % 4;
           MEANFIELD_UNROLL_FOR (int m = 0; m < kM; ++m)
             MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i)
-              mine.a[m][i] = a.load((warp / 2 * 64 + m * 16 + g + 8 * (i % 2)) * kInnerStride + word + t + i / 2 * 4);
+              mine.a[m][i] =
+                  factor(a.load((warp / 2 * 64 + m * 16 + g + 8 * (i % 2)) * kInnerStride + word + t + i / 2 * 4));
           MEANFIELD_UNROLL_FOR (int n = 0; n < kN; ++n)
             MEANFIELD_UNROLL_FOR (int i = 0; i < 2; ++i) {
               const int at = warp % 2 * 64 + n * 8 + g, from = word + t + 4 * i;
-              mine.b[n][i] = b.load(kOuter ? from * kOuterStride + at : at * kInnerStride + from);
+              mine.b[n][i] = factor(b.load(kOuter ? from * kOuterStride + at : at * kInnerStride + from));
             }
         });
         MEANFIELD_UNROLL_FOR (int m = 0; m < kM; ++m)
@@ -255,8 +257,7 @@ MEANFIELD_DEVICE void fetch_inner(int thread, const Operand& operand, int64_t fi
         if (at + 4 * part + 4 <= operand.stride) parts[part] = load_words(data + 4 * part);
     }
     MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i) {
-      if constexpr (P::kPrecision == Precision::Float32) staged.chunk[c].w[i] = parts[0].w[i];
-      if constexpr (P::kPrecision == Precision::Tf32) staged.chunk[c].w[i] = tf32_of(parts[0].w[i]);
+      if constexpr (P::kPerWord == 1) staged.chunk[c].w[i] = parts[0].w[i];
       if constexpr (P::kPrecision == Precision::Bf16)
         staged.chunk[c].w[i] = bf16_of(parts[i / 2].w[i % 2 * 2], parts[i / 2].w[i % 2 * 2 + 1]);
     }
@@ -280,8 +281,7 @@ MEANFIELD_DEVICE void fetch_outer(int thread, const Operand& operand, int64_t fi
     MEANFIELD_UNROLL_FOR (int part = 0; part < P::kPerWord; ++part)
       if (row + part < operand.rows && at + 4 <= operand.stride) parts[part] = load_words(operand.row(row + part) + at);
     MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i) {
-      if constexpr (P::kPrecision == Precision::Float32) staged.chunk[c].w[i] = parts[0].w[i];
-      if constexpr (P::kPrecision == Precision::Tf32) staged.chunk[c].w[i] = tf32_of(parts[0].w[i]);
+      if constexpr (P::kPerWord == 1) staged.chunk[c].w[i] = parts[0].w[i];
       if constexpr (P::kPrecision == Precision::Bf16) staged.chunk[c].w[i] = bf16_of(parts[0].w[i], parts[1].w[i]);
     }
   }
@@ -291,6 +291,26 @@ MEANFIELD_DEVICE void place_outer(int thread, const Staged<P>& staged, Shared to
   MEANFIELD_UNROLL_FOR (int c = 0; c < Staged<P>::kChunks; ++c) {
     const int chunk = thread + c * P::kThreads;
     to.store4(chunk / 32 * kOuterStride + chunk % 32 * 4, staged.chunk[c]);
+  }
+}
+
+/// The same without registers: [row][word], [word][column].
+template <class P>
+MEANFIELD_DEVICE void send_inner(int thread, const Operand& operand, int64_t first, int64_t from, Shared to) {
+  MEANFIELD_UNROLL_FOR (int c = 0; c < Staged<P>::kChunks; ++c) {
+    const int chunk = thread + c * P::kThreads;
+    const int64_t row = first + chunk / 4, at = from + chunk % 4 * 4;
+    const bool there = row < operand.rows && at + 4 <= operand.stride;
+    to.send4(chunk / 4 * kInnerStride + chunk % 4 * 4, there ? operand.row(row) + at : operand.data, there);
+  }
+}
+template <class P>
+MEANFIELD_DEVICE void send_outer(int thread, const Operand& operand, int64_t first, int64_t from, Shared to) {
+  MEANFIELD_UNROLL_FOR (int c = 0; c < Staged<P>::kChunks; ++c) {
+    const int chunk = thread + c * P::kThreads;
+    const int64_t row = from + chunk / 32, at = first + chunk % 32 * 4;
+    const bool there = row < operand.rows && at + 4 <= operand.stride;
+    to.send4(chunk / 32 * kOuterStride + chunk % 32 * 4, there ? operand.row(row) + at : operand.data, there);
   }
 }
 
@@ -323,11 +343,34 @@ MEANFIELD_DEVICE void multiply(Block& block, Shared shared, const Operand& a, in
     MEANFIELD_UNROLL_FOR (int i = 0; i < P::kI; ++i)
       MEANFIELD_UNROLL_FOR (int j = 0; j < P::kJ; ++j) tile[thread].v[i][j] = 0;
   });
+  int stage = 0;
+  if (P::kPerWord == 1 && Block::sends()) {
+    const auto send = [&](int to, int64_t from) {
+      block.each([&](int thread) {
+        send_inner<P>(thread, a, a0, from, shared.from(2 * to * kOperandWords));
+        if constexpr (kOuter)
+          send_outer<P>(thread, b, b0, from, shared.from((2 * to + 1) * kOperandWords));
+        else
+          send_inner<P>(thread, b, b0, from, shared.from((2 * to + 1) * kOperandWords));
+      });
+    };
+    block.barrier();
+    send(0, 0);
+    block.arrived();
+    block.barrier();
+    for (int64_t from = 0; from < depth; from += kDepth, stage ^= 1) {
+      if (from + kDepth < depth) send(stage ^ 1, from + kDepth);
+      P::template multiply_stage<kOuter>(block, shared.from(2 * stage * kOperandWords),
+                                         shared.from((2 * stage + 1) * kOperandWords), tile);
+      block.arrived();
+      block.barrier();
+    }
+    return;
+  }
   fetch(0);
   block.barrier();
   place(0);
   block.barrier();
-  int stage = 0;
   for (int64_t from = 0; from < depth; from += kDepth, stage ^= 1) {
     const bool more = from + kDepth < depth;
     if (more) fetch(from + kDepth);
