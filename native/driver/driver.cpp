@@ -155,8 +155,8 @@ class Loop {
   }
 
   void step(bool guarded) {
-    if (!guarded) {
-      method_.interrupt_with(nullptr);
+    if (!guarded || method_.keeps_state()) {
+      if (!method_.keeps_state()) method_.interrupt_with(nullptr);
       method_.step();
     } else {
       Writer copy;

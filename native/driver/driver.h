@@ -36,6 +36,8 @@ class Method {
   /// True when the next step may take far longer than the last one did, as where a full gradient is due between
   /// stochastic ones: the driver then prepares for an interruption in its middle.
   virtual bool long_step() const { return false; }
+  /// True when a step that throws leaves the state as it was before: the driver then need not keep a copy of it.
+  virtual bool keeps_state() const { return false; }
   virtual int64_t steps() const = 0;
   virtual double passes() const = 0;
   /// Mean loss that the last step started from; not finite once the iterate has exploded.
