@@ -17,10 +17,12 @@ const std::vector<TraceColumn>& boosting_trace_columns() {
       {"score", "Training accuracy."},
       {"validationLoss", "Mean loss on the validation data; NaN without."},
       {"validationScore", "Accuracy on the validation data; NaN without."},
-      {"gradientL1", "Σ ‖G_i‖ of the functional gradient, the derivative of the mean loss in the features of each row."},
+      {"gradientL1",
+       "Σ ‖G_i‖ of the functional gradient, the derivative of the mean loss in the features of each row."},
       {"gradientL2", "√(n Σ ‖G_i‖²), at least gradientL1: the norm in the space of functions of the training rows."},
       {"frankWolfeGap",
-       "⟨G, Z⟩ + ‖e1ᵀ G‖: the largest ⟨G, Z − s⟩ over the unit ball of the last input embedding; below 0 only where Z lies outside of "
+       "⟨G, Z⟩ + ‖e1ᵀ G‖: the largest ⟨G, Z − s⟩ over the unit ball of the last input embedding; below 0 only where Z "
+       "lies outside of "
        "it. NaN for other methods, and without layers."},
       {"layerStep", "Step of the last layer; NaN without."},
       {"embeddingObjective", "What the embedding of the last layer was fitted to: its mean plus penalty; NaN without."},
@@ -62,7 +64,9 @@ std::vector<float> gathered(MatrixView<const float> from, const std::vector<int3
   return to;
 }
 
-std::vector<float> copy_of(const MatrixView<const float>& from) { return {from.data, from.data + from.rows * from.cols}; }
+std::vector<float> copy_of(const MatrixView<const float>& from) {
+  return {from.data, from.data + from.rows * from.cols};
+}
 
 /// ‖W‖, the largest singular value.
 double operator_norm(const LinearClassifier& linear) {
@@ -171,7 +175,8 @@ Layer BoostingMethod::make_layer(MatrixView<const float> all, double& rate) {
   }
   std::vector<Branch> branches;
   for (size_t b = 0; b < networks.size(); ++b) branches.push_back({networks[b], b == 0 ? z : x});
-  InnerProblem problem(multiply_, std::move(branches), rule_->loss(matrix(gradient, d)), *options_.embeddingL2, cancel_);
+  InnerProblem problem(multiply_, std::move(branches), rule_->loss(matrix(gradient, d)), *options_.embeddingL2,
+                       cancel_);
   const NesterovOptions nesterov{options_.momentum, options_.minibatch, options_.embeddingEpochs,
                                  options_.embeddingPatience, options_.searchSteps};
   alignment_ = minimise(problem, Inner::Embedding, round, nesterov, rate, parameters);
@@ -187,8 +192,7 @@ void BoostingMethod::step() {
     std::vector<float> z = z_, validationZ = validationZ_;
     Layer layer = make_layer(matrix(z_, d), embeddingRate);
     std::vector<float> direction(z.size());
-    const double squares =
-        embeddings_.directions(layer, matrix(z_, d), train_.features, direction.data(), cancel_);
+    const double squares = embeddings_.directions(layer, matrix(z_, d), train_.features, direction.data(), cancel_);
     double slope = 0;  // ⟨G, direction⟩ of the rows that G is of: ‖M‖², since direction = ι M and M = ιᵀ G
     for (float value : layer.matrices) slope += static_cast<double>(value) * value;
     const double norm = operator_norm(classifier(model_.linears.back()));
@@ -252,8 +256,18 @@ Measurement BoostingMethod::measure() {
 
 std::vector<double> BoostingMethod::trace_row(double seconds, const Measurement& m) const {
   const BoostingState& s = state_;
-  std::vector<double> row = {static_cast<double>(steps()), passes(), seconds, m.objective, m.loss, m.score,
-                             s.validationLoss, s.validationScore, s.train.l1, s.train.l2, s.gap, s.layerStep,
+  std::vector<double> row = {static_cast<double>(steps()),
+                             passes(),
+                             seconds,
+                             m.objective,
+                             m.loss,
+                             m.score,
+                             s.validationLoss,
+                             s.validationScore,
+                             s.train.l1,
+                             s.train.l2,
+                             s.gap,
+                             s.layerStep,
                              s.alignment};
   row.insert(row.end(), s.train.margins.begin(), s.train.margins.end());
   return row;

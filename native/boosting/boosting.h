@@ -83,7 +83,7 @@ class BoostingMethod : public Method {
   const CancelToken* cancel_ = nullptr;
 
   BoostingModel model_;
-  std::vector<float> z_, validationZ_;      // features after all layers, n × d
+  std::vector<float> z_, validationZ_;         // features after all layers, n × d
   double linearRate_ = 0, embeddingRate_ = 0;  // 0: not searched for yet
   double objective_ = 0, alignment_ = Measurement::kNone, rowsSeen_ = 0;
   BoostingState state_;

@@ -16,10 +16,11 @@ void check_shape(const BoostingData& data, const char* what, int64_t columns) {
   const std::string name(what);
   if (data.features.rows < 1 || data.features.cols < 1)
     throw Error(ErrorCode::InvalidData, name + " features are " + counted(data.features.rows) + " x " +
-                                            counted(data.features.cols) + "; expected at least one row and one column.");
+                                            counted(data.features.cols) +
+                                            "; expected at least one row and one column.");
   if (data.features.cols != columns)
-    throw Error(ErrorCode::InvalidData, name + " features have " + counted(data.features.cols) +
-                                            " columns; expected " + counted(columns) + ", as the training data.");
+    throw Error(ErrorCode::InvalidData, name + " features have " + counted(data.features.cols) + " columns; expected " +
+                                            counted(columns) + ", as the training data.");
   if (data.targetCount != data.features.rows)
     throw Error(ErrorCode::InvalidData, name + " targets hold " + counted(data.targetCount) + " numbers; expected " +
                                             counted(data.features.rows) + ", a class index for each row.");
@@ -128,7 +129,8 @@ template <class Visit>
 MatrixView<const float> walk(const BoostingPredictRequest& request, const CancelToken& cancel, ThreadPool& pool,
                              std::vector<float>& z, const Visit& visit) {
   const BoostingOptions options = BoostingOptions::table().parse("boosting", request.model);
-  const std::shared_ptr<const Rule> rule = find_boosting_algorithm(request.algorithm).bind({}).rule;
+  const std::shared_ptr<const Rule> rule =
+      find_boosting_algorithm(request.algorithm).bind(request.algorithmOptions).rule;
   const MatrixView<const float> x = request.features;
   if (x.cols < 1) throw Error(ErrorCode::InvalidData, "the features have 0 columns; expected at least one.");
   const Embeddings embeddings(Multiplier(pool), embedding_networks(options, *rule, x.cols));

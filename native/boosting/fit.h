@@ -60,6 +60,7 @@ struct BoostingPredictRequest {
   MatrixView<const float> features;
   OptionValues model;
   std::string algorithm;
+  OptionValues algorithmOptions;
   const float* parameters = nullptr;  // layers × numbers of the embeddings
   const float* matrices = nullptr;    // layers × numbers of all M_b
   const float* mixes = nullptr;       // layers × (keep, scale)

@@ -91,9 +91,8 @@ double Embeddings::directions(const Layer& layer, MatrixView<const float> z, Mat
   std::vector<double> parts(static_cast<size_t>(chunk_count(z.rows)));
   std::vector<Tape> tapes(static_cast<size_t>(multiply_.pool().threads()));
   over_chunks(multiply_.pool(), z.rows, cancel, [&](int64_t chunk, int64_t first, int64_t rows, int worker) {
-    parts[static_cast<size_t>(chunk)] =
-        direction(layer, z.row(first), x.row(first), rows, tapes[static_cast<size_t>(worker)],
-                  direction_ + first * z.cols);
+    parts[static_cast<size_t>(chunk)] = direction(layer, z.row(first), x.row(first), rows,
+                                                  tapes[static_cast<size_t>(worker)], direction_ + first * z.cols);
   });
   double sum = 0;
   for (double part : parts) sum += part;

@@ -37,7 +37,8 @@ struct BoostingOptions {
             .integer("width", "", &O::width, between(1, 65536), "Units of a hidden layer of an embedding.")
             .integer("depth", "", &O::depth, between(0, 64), "Hidden layers of an embedding.")
             .number("initialWeights", "", &O::initialWeights, above(0),
-                    "Weights of an embedding start uniform on ± this; auto: √(6/inputs) of each layer, which keeps the size "
+                    "Weights of an embedding start uniform on ± this; auto: √(6/inputs) of each layer, which keeps the "
+                    "size "
                     "of what passes through. The papers' code has 0.05.")
             .number("l2", "λ2", &O::l2, above(0),
                     "Weight of half the sum of squared weights of the linear model; auto: 1/n.")
@@ -60,7 +61,8 @@ struct BoostingOptions {
             .integer("searchSteps", "", &O::searchSteps, at_least(1),
                      "Minibatches that a learning rate is tried for before it is judged.")
             .boolean("sampleSplitting", &O::sampleSplitting,
-                     "Give each layer a part of the rows of its own, n/T of them, as the bound on the expected risk asks for.");
+                     "Give each layer a part of the rows of its own, n/T of them, as the bound on the expected risk "
+                     "asks for.");
     return table;
   }
 };

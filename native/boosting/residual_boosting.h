@@ -17,18 +17,25 @@ class ResidualBoosting : public Rule {
   static constexpr const char* kSource = "Nitanda, Suzuki, ICML 2018, Algorithm 1";
   struct Options {
     Auto<double> step;
+    Activation embeddingOutput = Activation::Identity;
     static const OptionTable<Options>& table() {
-      static const OptionTable<Options> table = OptionTable<Options>().number(
-          "step", "η", &Options::step, above(0),
-          "Step of a layer; auto: the largest that the bound on the curvature of the loss shows to be best, n ⟨G, K G⟩/(A ‖K G‖²) "
-          "with A = ‖W‖²/2, or K‖W‖²/4 for the smooth hinge.");
+      static const OptionTable<Options> table =
+          OptionTable<Options>()
+              .number("step", "η", &Options::step, above(0),
+                      "Step of a layer; auto: the one of the least bound on the loss, n ⟨G, K G⟩/(A ‖K G‖²) with A = "
+                      "‖W‖²/2, or "
+                      "K‖W‖²/4 for the smooth hinge.")
+              .choice("embeddingOutput", &Options::embeddingOutput, {"identity", "relu"},
+                      "After the last layer of an embedding. The papers' code has relu, where few features leave few "
+                      "units and "
+                      "those may all die.");
       return table;
     }
   };
   explicit ResidualBoosting(const Options& options) : options_(options) {}
 
   size_t branches() const override { return 1; }
-  Activation output() const override { return Activation::Relu; }
+  Activation output() const override { return options_.embeddingOutput; }
 
   /// Mean over the D numbers of (ι − g)², g_i = G_i/(√(mean_j G_ij²) + 1e-10): rows that are classified with confidence, whose
   /// gradients are not far above 1e-10, have smaller targets.

@@ -53,7 +53,8 @@ double dot(const std::vector<float>& a, const std::vector<float>& b) {
 
 }  // namespace
 
-TEST_CASE("boosting: the functional gradient is the derivative of the mean loss in the features, logit gradients sum to 0") {
+TEST_CASE(
+    "boosting: the functional gradient is the derivative of the mean loss in the features, logit gradients sum to 0") {
   ThreadPool pool(2);
   const Multiplier multiply(pool);
   for (const ClassLossKind kind : kLosses) {
@@ -86,8 +87,7 @@ TEST_CASE("boosting: the functional gradient is the derivative of the mean loss 
     CHECK(sums.l1 <= sums.l2 * (1 + 1e-12));
     double frobenius = 0;
     for (int64_t i = 0; i < s.d * s.classes; ++i) frobenius += std::pow(static_cast<double>(s.linear[i]), 2);
-    if (kind == ClassLossKind::Logistic)
-      CHECK(longest <= std::sqrt(2 * frobenius) / static_cast<double>(s.n));
+    if (kind == ClassLossKind::Logistic) CHECK(longest <= std::sqrt(2 * frobenius) / static_cast<double>(s.n));
     CHECK(std::is_sorted(sums.margins.begin(), sums.margins.end()));
     for (int64_t y = 0; y < s.classes; ++y) {
       std::vector<float> slope(static_cast<size_t>(s.classes));
@@ -134,8 +134,8 @@ TEST_CASE("boosting: gradients of one network and of a pair are those of their o
       std::iota(rows.begin(), rows.end(), 0);
       problem.gradient(p.data(), rows.data(), n, gradient.data());
       for (size_t at = 0; at < p.size(); ++at) {
-        // Float32 outputs: with h = 2^-8 the difference quotient is off by 2^-24/h + h² at most, away from the kinks.
-        const float kept = p[at], h = 0x1p-8f;
+        // Float32 outputs: with h = 2^-10 the difference quotient is off by 2^-24/h + h² at most, away from the kinks.
+        const float kept = p[at], h = 0x1p-10f;
         p[at] = kept + h;
         const double up = problem.objective(p.data());
         p[at] = kept - h;
@@ -171,7 +171,9 @@ TEST_CASE("boosting: a minibatch of rows that stand for all has the gradient of 
   for (size_t at = 0; at < p.size(); ++at) CHECK(mean[at] == doctest::Approx(all[at]).epsilon(1e-4));
 }
 
-TEST_CASE("boosting: Nesterov's method finds the minimum of a quadratic, the search a rate that does, the guard halves one that does not") {
+TEST_CASE(
+    "boosting: Nesterov's method finds the minimum of a quadratic, the search a rate that does, the guard halves one "
+    "that does not") {
   ThreadPool pool(1);
   // One weight on one constant feature of 1: mean of ½ c_i (w − 3)², whose minimum is w = 3 up to the penalty.
   const std::vector<float> ones(40, 1.0f);
@@ -260,7 +262,9 @@ BoostingOptions shape() {
 
 }  // namespace
 
-TEST_CASE("boosting: to first order a layer lowers the loss by η ⟨G, K G⟩ whatever the embedding, and the automatic step lowers it") {
+TEST_CASE(
+    "boosting: to first order a layer lowers the loss by η ⟨G, K G⟩ whatever the embedding, and the automatic step "
+    "lowers it") {
   ThreadPool pool(2);
   const Multiplier multiply(pool);
   for (const ClassLossKind kind : kLosses) {

@@ -53,8 +53,8 @@ inline MatrixView<const float> view_of(const std::vector<float>& values, int64_t
 
 /// Small enough for a test, in the options of a request.
 inline OptionValues small(double rounds) {
-  return {{"outputs", 3.0},         {"rounds", rounds},         {"width", 24.0},      {"depth", 1.0},
-          {"linearEpochs", 10.0},   {"embeddingEpochs", 10.0},  {"minibatch", 32.0},  {"searchSteps", 40.0}};
+  return {{"outputs", 3.0},       {"rounds", rounds},        {"width", 24.0},     {"depth", 1.0},
+          {"linearEpochs", 10.0}, {"embeddingEpochs", 10.0}, {"minibatch", 32.0}, {"searchSteps", 40.0}};
 }
 
 inline BoostingFitRequest request(const Classes& train, const char* algorithm, OptionValues model,
@@ -100,6 +100,7 @@ inline std::unique_ptr<Flat> flat(const BoostingFitRequest& from, const Boosting
   made->request = {features,
                    from.model,
                    from.algorithm,
+                   from.algorithmOptions,
                    made->parameters.data(),
                    made->matrices.data(),
                    made->mixes.data(),

@@ -33,7 +33,8 @@ void check_same(const BoostingFitResult& a, const BoostingFitResult& b) {
     if (std::string(one.name) == "seconds") continue;
     const std::vector<double> left = column(a.trace, one.name), right = column(b.trace, one.name);
     REQUIRE(left.size() == right.size());
-    for (size_t i = 0; i < left.size(); ++i) CHECK((left[i] == right[i] || (left[i] != left[i] && right[i] != right[i])));
+    for (size_t i = 0; i < left.size(); ++i)
+      CHECK((left[i] == right[i] || (left[i] != left[i] && right[i] != right[i])));
   }
 }
 
@@ -160,8 +161,8 @@ TEST_CASE("boosting: an interrupted round leaves the model as it was") {
   options.l2 = options.embeddingL2 = 1e-3;
   ThreadPool pool(1);
   const auto make = [&] {
-    return std::make_unique<BoostingMethod>(
-        options, find_boosting_algorithm("residual-boosting").bind({}).rule, table, nullptr, 1, pool);
+    return std::make_unique<BoostingMethod>(options, find_boosting_algorithm("residual-boosting").bind({}).rule, table,
+                                            nullptr, 1, pool);
   };
   const auto method = make(), twin = make();
   for (BoostingMethod* one : {method.get(), twin.get()}) {
