@@ -107,7 +107,12 @@ std::string catalogue_json() {
          array(LinearOptions::table().describe(), field_json) + ",\"algorithms\":" + linear +
          ",\"defaultAlgorithm\":" + quote(kAutoAlgorithm) +
          ",\"run\":" + array(LinearRunOptions::table().describe(), field_json) +
-         ",\"traceColumns\":" + array(linear_trace_columns(), column_json) + "}],\"measures\":[" +
+         ",\"traceColumns\":" + array(linear_trace_columns(), column_json) +
+         "},{\"name\":\"boosting\",\"title\":\"Boosted residual classifier\",\"options\":" +
+         array(BoostingOptions::table().describe(), field_json) + ",\"algorithms\":" + methods(boosting_algorithms()) +
+         ",\"defaultAlgorithm\":" + quote(boosting_algorithms().front().name) +
+         ",\"run\":" + array(BoostingRunOptions::table().describe(), field_json) +
+         ",\"traceColumns\":" + array(boosting_trace_columns(), column_json) + "}],\"measures\":[" +
          measure_json("particle-measure",
                       "Particles on the torus fitted to points by the squared maximum mean discrepancy",
                       "Chizat, TMLR 2022, arXiv 2202.01009", MeasureOptions::table().describe()) +

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "native/boosting/fit.h"
 #include "native/finite_sum/fit.h"
 #include "native/mean_field/fit.h"
 

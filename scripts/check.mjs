@@ -7,7 +7,17 @@ import { filesUnder, main, quiet, root } from './lib.mjs'
 const read = (file) => readFileSync(join(root, file), 'utf8')
 
 /** Which rooms a room may look into, besides itself. Arrows point one way. */
-const nativeLayers = ['core', 'problem', 'kernels', 'driver', 'finite_sum', 'mean_field', 'boosting', 'catalogue', 'napi']
+const nativeLayers = [
+  'core',
+  'problem',
+  'kernels',
+  'driver',
+  'finite_sum',
+  'mean_field',
+  'boosting',
+  'catalogue',
+  'napi',
+]
 const libLayers = [
   'native',
   'data',

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { ModelEntry } from '../native/entries'
 import { addDataFlags, type DataOptions, loadData, openStream } from './data-flags'
 import { UsageError } from './exit'
+import { boostingCommand } from './fit-boosting'
 import { linearCommand } from './fit-linear'
 import { printOutcome, printRow, sayable, watchFit } from './fit-outcome'
 import { addCatalogueFlags, type Collected, parseInteger } from './flags'
@@ -25,13 +26,13 @@ interface FitFlags extends DataOptions {
 
 /** The subcommands have the options of the native catalogue as flags; `withModels` is false where it must not be asked. */
 export function fitCommand(withModels: boolean): Command {
-  const fit = new Command('fit').description('Train a model on a file: mean-field, linear.').addHelpText(
+  const fit = new Command('fit').description('Train a model on a file: mean-field, linear, boosting.').addHelpText(
     'after',
     `
 Example:
   $ meanfield fit mean-field --data data/breast-cancer.csv --target label --holdout 0.25`,
   )
-  return withModels ? fit.addCommand(meanFieldCommand()).addCommand(linearCommand()) : fit
+  return withModels ? fit.addCommand(meanFieldCommand()).addCommand(linearCommand()).addCommand(boostingCommand()) : fit
 }
 
 function meanFieldCommand(): Command {

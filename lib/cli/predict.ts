@@ -60,18 +60,31 @@ async function predictor(model: string, options: PredictFlags): Promise<Predicto
       outputs: (signal) => linear.predict(data, { signal }),
     }
   }
+  if (kind === 'boosting') {
+    const { ResidualBoosting } = await import('../models')
+    const boosted = ResidualBoosting.fromSaved(model, saved)
+    const rows = await tableRows(options, boosted)
+    return { classes: boosted.classes, rows: rows.rows, outputs: (signal) => boosted.predict(rows, { signal }) }
+  }
   if (kind !== 'mean-field')
     throw new InvalidDataError(
-      `'${model}' holds a model of the kind '${kind}'; expected mean-field or linear. Use the version that wrote it.`,
+      `'${model}' holds a model of the kind '${kind}'; expected mean-field, linear or boosting. Use the version that wrote it.`,
       { path: model },
     )
   const { MeanFieldNetwork } = await import('../models')
-  const { readFeatures } = await import('../data')
   const net = MeanFieldNetwork.fromSaved(model, saved)
-  const columns = net.encoding ? { encoding: net.encoding } : { features: net.featureNames }
-  const rows = await readFeatures(options.data, { ...csvOptions(options), ...columns })
+  const rows = await tableRows(options, net)
   return { classes: net.classes, rows: rows.rows, outputs: (signal) => net.predict(rows, { signal }) }
 }
+
+/** The columns that the model was fitted on. */
+async function tableRows(options: PredictFlags, { encoding, featureNames }: Fitted) {
+  const { readFeatures } = await import('../data')
+  const columns = encoding ? { encoding } : { features: featureNames }
+  return readFeatures(options.data, { ...csvOptions(options), ...columns })
+}
+
+type Fitted = Pick<import('../models').MeanFieldNetwork, 'encoding' | 'featureNames'>
 
 async function predict(model: string, options: PredictFlags): Promise<void> {
   const { classIndices } = await import('../models/scores')

@@ -1,6 +1,6 @@
 /** The models that trials can fit, by their names on the command line. A new model is one line here. */
 import type { Dataset } from '../data'
-import { LinearModel, MeanFieldNetwork } from '../models'
+import { LinearModel, MeanFieldNetwork, ResidualBoosting } from '../models'
 import { InvalidOptionError } from '../native/errors'
 
 /** What a trial needs to know of a fit, whatever the model. */
@@ -32,6 +32,17 @@ const constructors: Record<string, (options: object) => TrialModel> = {
         train,
         { validation: _, certificate: __, ...rest }: { validation?: Dataset; certificate?: boolean },
       ) => {
+        const fit = await model.fit(train, rest)
+        return { ...fit, certificate: { ...fit.certificate, trusted: true, words: '' } }
+      },
+      score: (data) => model.score(data),
+      save: (path) => model.save(path),
+    }
+  },
+  boosting: (options) => {
+    const model = new ResidualBoosting(options)
+    return {
+      fit: async (train, { certificate: _, ...rest }: { certificate?: boolean }) => {
         const fit = await model.fit(train, rest)
         return { ...fit, certificate: { ...fit.certificate, trusted: true, words: '' } }
       },

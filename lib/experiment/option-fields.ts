@@ -38,6 +38,7 @@ interface TypeScriptFields {
 const typeScriptFields: Readonly<Record<string, TypeScriptFields>> = {
   'mean-field': { scale: 'standard', scaleTargets: true },
   linear: { scale: 'none', scaleTargets: false },
+  boosting: { scale: 'standard', scaleTargets: false },
 }
 
 /** Follow from the data, or are set for every trial by the study itself. */

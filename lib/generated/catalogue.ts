@@ -446,6 +446,142 @@ export interface LinearTracePoint {
 /** @internal */
 export const linearTraceColumns = ['step', 'passes', 'seconds', 'objective', 'queries', 'dual', 'gap'] as const satisfies (keyof LinearTracePoint)[]
 
+/** Options of the model: Boosted residual classifier. */
+export interface BoostingOptions {
+  /** Classes. (K) Default 2. */
+  outputs?: number
+  /** Mean over rows of the softmax cross-entropy, or of Σ_k softplus(1 − (z_y − z_k)). Default "logistic". */
+  loss?: 'logistic' | 'smooth-hinge'
+  /** Residual layers that are added. (T) Default 30. */
+  rounds?: number
+  /** Units of a hidden layer of an embedding. Default 100. */
+  width?: number
+  /** Hidden layers of an embedding. Default 4. */
+  depth?: number
+  /** Weights of an embedding start uniform on ± this; auto: √(6/inputs) of each layer, which keeps the size of what passes through. The papers' code has 0.05. Default "auto". */
+  initialWeights?: number | 'auto'
+  /** Weight of half the sum of squared weights of the linear model; auto: 1/n. (λ2) Default "auto". */
+  l2?: number | 'auto'
+  /** Passes of a fit of the linear model at most. Default 100. */
+  linearEpochs?: number
+  /** Passes without 0.1 % less before a fit of the linear model ends; 0: never. Default 0. */
+  linearPatience?: number
+  /** Learning rate of the linear model; auto: searched for in round 0. Default "auto". */
+  linearRate?: number | 'auto'
+  /** Weight of half the sum of squared weights of the embedding; auto: 1/n. Default "auto". */
+  embeddingL2?: number | 'auto'
+  /** Passes of a fit of the embedding at most. Default 50. */
+  embeddingEpochs?: number
+  /** Passes without 0.1 % less before a fit of the embedding ends; 0: never. Default 10. */
+  embeddingPatience?: number
+  /** Learning rate of the embedding; auto: searched for in round 0. Default "auto". */
+  embeddingRate?: number | 'auto'
+  /** Nesterov momentum of both fits. (μ) Default 0.9. */
+  momentum?: number
+  /** Rows of a minibatch of both fits; the last one of a pass may be smaller. (b) Default 100. */
+  minibatch?: number
+  /** Minibatches that a learning rate is tried for before it is judged. Default 1000. */
+  searchSteps?: number
+  /** Give each layer a part of the rows of its own, n/T of them, as the bound on the expected risk asks for. Default false. */
+  sampleSplitting?: boolean
+}
+
+/** Residual functional gradient boosting. Nitanda, Suzuki, ICML 2018, Algorithm 1. */
+export interface ResidualBoostingOptions {
+  name: 'residual-boosting'
+  /** Step of a layer; auto: the one of the least bound on the loss, n ⟨G, K G⟩/(A ‖K G‖²) with A = ‖W‖²/2, or K‖W‖²/4 for the smooth hinge. (η) Default "auto". */
+  step?: number | 'auto'
+  /** After the last layer of an embedding. The papers' code has relu, where few features leave few units and those may all die. Default "identity". */
+  embeddingOutput?: 'identity' | 'relu'
+}
+
+/** Residual boosting by the Frank-Wolfe method. Nitanda, Suzuki, AISTATS 2020. */
+export interface FrankWolfeOptions {
+  name: 'frank-wolfe'
+  /** Layer l has the step 2/(offset + l); with 2, layer 0 leaves nothing of the inputs themselves. Default 2. */
+  offset?: number
+}
+
+export type BoostingAlgorithmName = 'residual-boosting' | 'frank-wolfe'
+
+export type BoostingAlgorithm = BoostingAlgorithmName | ResidualBoostingOptions | FrankWolfeOptions
+
+/** Options of a run of the model: Boosted residual classifier. */
+export interface BoostingRunOptions {
+  /** Budget in seconds of solving; auto: none. Default "auto". */
+  seconds?: number | 'auto'
+  /** Stop once the objective is at or below this; auto: never. Default "auto". */
+  targetObjective?: number | 'auto'
+  /** Seed of weights and minibatches; the result is a function of data, options and seed. Default 0. */
+  seed?: number
+  /** Threads of this run; auto: the processors available. Does not change the result. Default "auto". */
+  threads?: number | 'auto'
+  /** Seconds between checkpoints when a checkpoint file is named. Default 30. */
+  checkpointSeconds?: number
+}
+
+/** One point of a trace, or of a running fit. */
+export interface BoostingTracePoint {
+
+  /** Layers. */
+  step: number
+
+  /** Rows that minibatches of the inner problems have looked at, searches included, divided by n. */
+  passes: number
+
+  /** Seconds of solving, evaluations of the trace included. */
+  seconds: number
+
+  /** Mean training loss + l2/2 ‖W‖² of the linear model on the features after these layers. */
+  objective: number
+
+  /** Mean training loss. */
+  loss: number
+
+  /** Training accuracy. */
+  score: number
+
+  /** Mean loss on the validation data; NaN without. */
+  validationLoss: number
+
+  /** Accuracy on the validation data; NaN without. */
+  validationScore: number
+
+  /** Σ ‖G_i‖ of the functional gradient, the derivative of the mean loss in the features of each row. */
+  gradientL1: number
+
+  /** √(n Σ ‖G_i‖²), at least gradientL1: the norm in the space of functions of the training rows. */
+  gradientL2: number
+
+  /** ⟨G, Z⟩ + ‖e1ᵀ G‖: the largest ⟨G, Z − s⟩ over the unit ball of the last input embedding; below 0 only where Z lies outside of it. NaN for other methods, and without layers. */
+  frankWolfeGap: number
+
+  /** Step of the last layer; NaN without. */
+  layerStep: number
+
+  /** What the embedding of the last layer was fitted to: its mean plus penalty; NaN without. */
+  embeddingObjective: number
+
+  /** Margin z_y − max z_k, the 5 % quantile over the training rows. */
+  margin05: number
+
+  /** 25 % quantile. */
+  margin25: number
+
+  /** 50 % quantile. */
+  margin50: number
+
+  /** 75 % quantile. */
+  margin75: number
+
+  /** 95 % quantile. */
+  margin95: number
+
+}
+
+/** @internal */
+export const boostingTraceColumns = ['step', 'passes', 'seconds', 'objective', 'loss', 'score', 'validationLoss', 'validationScore', 'gradientL1', 'gradientL2', 'frankWolfeGap', 'layerStep', 'embeddingObjective', 'margin05', 'margin25', 'margin50', 'margin75', 'margin95'] as const satisfies (keyof BoostingTracePoint)[]
+
 /** Particles on the torus fitted to points by the squared maximum mean discrepancy. Chizat, TMLR 2022, arXiv 2202.01009. */
 export interface ParticleMeasureOptions {
   /** Number of particles. (M) Default 50. */

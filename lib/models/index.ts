@@ -28,6 +28,15 @@ export {
   type Points,
 } from './particle-measure'
 export type { Rows } from './preparation'
+export {
+  type BoostingCertificate,
+  type BoostingFit,
+  type BoostingFitOptions,
+  type BoostingModelOptions,
+  type BoostingPredictOptions,
+  type BoostingTrace,
+  ResidualBoosting,
+} from './residual-boosting'
 export { abortError, Run, type RunControls } from './run'
 export type { ClassScores, RegressionScores, Scores } from './scores'
 export type { MeanFieldStreamFit, MeanFieldStreamOptions, MeanFieldStreamPoint } from './stream-options'

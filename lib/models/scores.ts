@@ -89,6 +89,10 @@ export const logisticLoss = (t: number) => (t > 0 ? Math.log1p(Math.exp(-t)) : M
 /** −log of the softmax probability of a class. */
 export const softmaxLoss = (z: Float32Array, target: number) => logSumExp(z) - at(z, target)
 
+/** Σ_k softplus(1 − (z_y − z_k)). */
+export const multiclassHingeLoss = (z: Float32Array, target: number) =>
+  z.reduce((sum, value) => sum + logisticLoss(at(z, target) - value - 1), 0)
+
 /** Smooth hinge of margin t: quadratic on (1 − width, 1), linear below. */
 export function smoothHingeLoss(t: number, width: number): number {
   if (t >= 1) return 0

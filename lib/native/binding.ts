@@ -279,6 +279,50 @@ export interface NativeLinearResult {
   resumedFrom: number
 }
 
+/** Layers of a boosted classifier, one after the other. */
+export interface NativeLayers {
+  /** Of the embeddings: all weights, then all biases. */
+  parameters: Float32Array
+  /** M_b, D × d each. */
+  matrices: Float32Array
+  /** keep and scale of Z ← keep Z + scale Σ_b e_b M_b. */
+  mixes: Float32Array
+  /** One linear model more than layers: d × K weights, then K intercepts. */
+  linears: Float32Array
+}
+
+export interface NativeBoostingRequest {
+  /** Targets are class indices. */
+  train: NativeTable
+  validation?: NativeTable
+  model: OptionValues
+  algorithm: { name: string; options: OptionValues }
+  run: OptionValues
+  checkpoint?: string
+  resume?: string
+}
+
+export interface NativeBoostingResult extends NativeLayers {
+  trace: Float64Array
+  steps: number
+  passes: number
+  seconds: { setup: number; solve: number }
+  stop: 'budget' | 'target' | 'cancelled'
+  chosen: ChosenValue[]
+  isa: string
+  threads: number
+  resumedFrom: number
+}
+
+export interface NativeLayersRequest extends Omit<NativeLayers, 'linears'> {
+  features: NativeMatrix
+  model: OptionValues
+  algorithm: { name: string; options: OptionValues }
+  /** The linear model on top of these layers. */
+  linear: Float32Array
+  threads?: number
+}
+
 export interface NativeLibsvm {
   handle: NativeHandle
   rows: number
@@ -339,6 +383,12 @@ export interface NativeBinding {
     intercepts: Float64Array
     threads?: number
   }): NativeJob<Float64Array>
+  /** Like fitMeanField; trace rows have the columns of the boosted model. */
+  fitBoosting(request: NativeBoostingRequest, onPoints?: (rows: Float64Array) => void): NativeJob<NativeBoostingResult>
+  /** n × K scores. */
+  predictBoosting(request: NativeLayersRequest): NativeJob<Float32Array>
+  /** The features after 0, 1, … layers, (layers + 1) × n × d. */
+  representBoosting(request: NativeLayersRequest): NativeJob<Float32Array>
   readLibsvm(path: string, options: { single?: boolean; columns?: number; threads?: number }): NativeJob<NativeLibsvm>
   /** Copies of what a handle holds. */
   libsvmArrays(handle: NativeHandle): {

@@ -35,15 +35,15 @@ const std::vector<TraceColumn>& boosting_trace_columns() {
   return columns;
 }
 
-std::vector<Network> embedding_networks(const BoostingOptions& options, const Rule& rule, int64_t features) {
+std::vector<Perceptron> embedding_networks(const BoostingOptions& options, const Rule& rule, int64_t features) {
   std::vector<int64_t> sizes(static_cast<size_t>(options.depth + 2), options.width);
   sizes.front() = sizes.back() = features;
-  return std::vector<Network>(rule.branches(), Network(sizes, rule.output()));
+  return std::vector<Perceptron>(rule.branches(), Perceptron(sizes, rule.output()));
 }
 
 namespace {
 
-void draw(std::vector<float>& parameters, int64_t at, const Network& network, const Auto<double>& reach,
+void draw(std::vector<float>& parameters, int64_t at, const Perceptron& network, const Auto<double>& reach,
           WordStream& words) {
   const std::vector<int64_t>& sizes = network.sizes();
   for (size_t l = 0; l + 1 < sizes.size(); ++l) {
@@ -115,7 +115,7 @@ double BoostingMethod::fit_linear(MatrixView<const float> z, std::vector<float>&
   const RowLoss loss = [&](int64_t row, const float* output, float* slope) {
     return class_loss(options_.loss, output, options_.outputs, train_.classes[static_cast<size_t>(row)], slope);
   };
-  InnerProblem problem(multiply_, {{Network({z.cols, options_.outputs}, Activation::Identity), z}}, loss, *options_.l2,
+  InnerProblem problem(multiply_, {{Perceptron({z.cols, options_.outputs}, Ending::Identity), z}}, loss, *options_.l2,
                        cancel_);
   const NesterovOptions nesterov{options_.momentum, options_.minibatch, options_.linearEpochs, options_.linearPatience,
                                  options_.searchSteps};
@@ -127,7 +127,7 @@ void BoostingMethod::begin(const CancelToken& cancel) {
   const int64_t d = train_.features.cols, classes = options_.outputs;
   std::vector<float> parameters(static_cast<size_t>((d + 1) * classes), 0.0f);
   WordStream words(seed_, Stream::Init, 0);
-  draw(parameters, 0, Network({d, classes}, Activation::Identity), 0.05, words);
+  draw(parameters, 0, Perceptron({d, classes}, Ending::Identity), 0.05, words);
   objective_ = fit_linear(train_.features, parameters, linearRate_, 0);
   model_.linears.push_back(std::move(parameters));
 }
@@ -160,13 +160,13 @@ Layer BoostingMethod::make_layer(MatrixView<const float> all, double& rate) {
   std::vector<float> gradient(static_cast<size_t>(z.rows * d));
   class_pass(multiply_, options_.loss, linear, z, labels, gradient.data(), cancel_);
 
-  const std::vector<Network>& networks = embeddings_.networks();
+  const std::vector<Perceptron>& networks = embeddings_.networks();
   std::vector<float> parameters;
   if (model_.layers.empty()) {
     parameters.assign(static_cast<size_t>(embeddings_.parameters()), 0.0f);
     WordStream words(seed_, Stream::Init, 1);
     int64_t at = 0;
-    for (const Network& network : networks) {
+    for (const Perceptron& network : networks) {
       draw(parameters, at, network, options_.initialWeights, words);
       at += network.weights();
     }

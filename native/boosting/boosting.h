@@ -90,6 +90,6 @@ class BoostingMethod : public Method {
 };
 
 /// The networks of a method on d features.
-std::vector<Network> embedding_networks(const BoostingOptions& options, const Rule& rule, int64_t features);
+std::vector<Perceptron> embedding_networks(const BoostingOptions& options, const Rule& rule, int64_t features);
 
 }  // namespace meanfield

@@ -30,7 +30,7 @@ class FrankWolfe : public Rule {
   explicit FrankWolfe(const Options& options) : options_(options) {}
 
   size_t branches() const override { return 2; }
-  Activation output() const override { return Activation::Tanh; }
+  Ending output() const override { return Ending::Tanh; }
 
   /// −⟨e1(x_i) + e2(z_i), s G_i⟩ with s = 1/(mean_i ‖G_i‖): within ± 2 √D in the mean.
   RowLoss loss(MatrixView<const float> gradient) const override {

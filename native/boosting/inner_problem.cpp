@@ -4,9 +4,9 @@
 
 namespace meanfield {
 
-BranchParameters branch_parameters(const std::vector<const Network*>& networks, size_t branch) {
+BranchParameters branch_parameters(const std::vector<const Perceptron*>& networks, size_t branch) {
   BranchParameters at{0, 0};
-  for (const Network* network : networks) at.biases += network->weights();
+  for (const Perceptron* network : networks) at.biases += network->weights();
   for (size_t b = 0; b < branch; ++b) {
     at.weights += networks[b]->weights();
     at.biases += networks[b]->biases();
@@ -17,7 +17,7 @@ BranchParameters branch_parameters(const std::vector<const Network*>& networks, 
 namespace {
 
 BranchParameters place(const std::vector<Branch>& branches, size_t branch) {
-  std::vector<const Network*> networks;
+  std::vector<const Perceptron*> networks;
   for (const Branch& one : branches) networks.push_back(&one.network);
   return branch_parameters(networks, branch);
 }

@@ -4,14 +4,14 @@
 #include <functional>
 #include <vector>
 
-#include "native/boosting/network.h"
+#include "native/boosting/perceptron.h"
 #include "native/core/cancel.h"
 #include "native/core/views.h"
 
 namespace meanfield {
 
 struct Branch {
-  Network network;
+  Perceptron network;
   MatrixView<const float> input;
 };
 
@@ -57,6 +57,6 @@ class InnerProblem {
 struct BranchParameters {
   int64_t weights, biases;
 };
-BranchParameters branch_parameters(const std::vector<const Network*>& networks, size_t branch);
+BranchParameters branch_parameters(const std::vector<const Perceptron*>& networks, size_t branch);
 
 }  // namespace meanfield

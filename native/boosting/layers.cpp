@@ -10,9 +10,9 @@ namespace {
 // Sums over chunks that are under way at once: a matter of memory, fixed so that threads do not change the order.
 constexpr int64_t kSlots = 8;
 
-std::vector<const Network*> pointers(const std::vector<Network>& networks) {
-  std::vector<const Network*> list;
-  for (const Network& network : networks) list.push_back(&network);
+std::vector<const Perceptron*> pointers(const std::vector<Perceptron>& networks) {
+  std::vector<const Perceptron*> list;
+  for (const Perceptron& network : networks) list.push_back(&network);
   return list;
 }
 
@@ -20,13 +20,13 @@ std::vector<const Network*> pointers(const std::vector<Network>& networks) {
 
 int64_t Embeddings::parameters() const {
   int64_t count = 0;
-  for (const Network& network : networks_) count += network.weights() + network.biases();
+  for (const Perceptron& network : networks_) count += network.weights() + network.biases();
   return count;
 }
 
 int64_t Embeddings::matrices() const {
   int64_t count = 0;
-  for (const Network& network : networks_) count += network.outputs() * networks_.front().inputs();
+  for (const Perceptron& network : networks_) count += network.outputs() * networks_.front().inputs();
   return count;
 }
 

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "native/boosting/network.h"
+#include "native/boosting/perceptron.h"
 #include "native/core/cancel.h"
 #include "native/core/views.h"
 
@@ -19,10 +19,10 @@ struct Layer {
 /// What embeds the rows of a layer: the first network sees Z, the second, where there is one, X.
 class Embeddings {
  public:
-  Embeddings(const Multiplier& multiply, std::vector<Network> networks)
+  Embeddings(const Multiplier& multiply, std::vector<Perceptron> networks)
       : multiply_(multiply), networks_(std::move(networks)) {}
 
-  const std::vector<Network>& networks() const { return networks_; }
+  const std::vector<Perceptron>& networks() const { return networks_; }
   const Multiplier& multiply() const { return multiply_; }
   int64_t parameters() const;
   int64_t matrices() const;  // numbers of all M_b
@@ -43,7 +43,7 @@ class Embeddings {
   double direction(const Layer& layer, const float* z, const float* x, int64_t rows, Tape& tape, float* to) const;
 
   Multiplier multiply_;
-  std::vector<Network> networks_;
+  std::vector<Perceptron> networks_;
 };
 
 /// z ← keep z + scale d, the one place where this is rounded.

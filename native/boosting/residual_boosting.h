@@ -17,7 +17,7 @@ class ResidualBoosting : public Rule {
   static constexpr const char* kSource = "Nitanda, Suzuki, ICML 2018, Algorithm 1";
   struct Options {
     Auto<double> step;
-    Activation embeddingOutput = Activation::Identity;
+    Ending embeddingOutput = Ending::Identity;
     static const OptionTable<Options>& table() {
       static const OptionTable<Options> table =
           OptionTable<Options>()
@@ -35,7 +35,7 @@ class ResidualBoosting : public Rule {
   explicit ResidualBoosting(const Options& options) : options_(options) {}
 
   size_t branches() const override { return 1; }
-  Activation output() const override { return options_.embeddingOutput; }
+  Ending output() const override { return options_.embeddingOutput; }
 
   /// Mean over the D numbers of (ι − g)², g_i = G_i/(√(mean_j G_ij²) + 1e-10): rows that are classified with confidence, whose
   /// gradients are not far above 1e-10, have smaller targets.

@@ -16,7 +16,7 @@ class Rule {
   virtual ~Rule() = default;
   /// The embeddings, of d numbers each: one of the features, or that and one of the inputs.
   virtual size_t branches() const = 0;
-  virtual Activation output() const = 0;
+  virtual Ending output() const = 0;
   /// What the embeddings are fitted to, from the functional gradients of all rows.
   virtual RowLoss loss(MatrixView<const float> gradient) const = 0;
   /// Layer `index` of parameters and products e_bᵀ G; its scale may be left to `measured`.

@@ -10,6 +10,7 @@
 #include "native/core/thread_pool.h"
 #include "native/kernels/devices.h"
 #include "native/mean_field/fit_many.h"
+#include "native/napi/boosting.h"
 #include "native/napi/convert.h"
 #include "native/napi/failure.h"
 #include "native/napi/job.h"
@@ -254,6 +255,9 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("predictManyMeanField", Napi::Function::New<predict_many_mean_field>(env, "predictManyMeanField"));
   exports.Set("fitLinear", Napi::Function::New<fit_linear>(env, "fitLinear"));
   exports.Set("predictLinear", Napi::Function::New<predict_linear_job>(env, "predictLinear"));
+  exports.Set("fitBoosting", Napi::Function::New<fit_boosting>(env, "fitBoosting"));
+  exports.Set("predictBoosting", Napi::Function::New<predict_boosting_job>(env, "predictBoosting"));
+  exports.Set("representBoosting", Napi::Function::New<represent_boosting_job>(env, "representBoosting"));
   exports.Set("readLibsvm", Napi::Function::New<read_libsvm_job>(env, "readLibsvm"));
   exports.Set("libsvmArrays", Napi::Function::New<libsvm_arrays>(env, "libsvmArrays"));
   exports.Set("fitMeasure", Napi::Function::New<fit_measure_job>(env, "fitMeasure"));

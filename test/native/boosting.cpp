@@ -114,10 +114,10 @@ TEST_CASE("boosting: gradients of one network and of a pair are those of their o
   const Multiplier multiply(pool);
   const int64_t n = 13;
   const std::vector<float> a = uniforms(n * 3, 1, 1), b = uniforms(n * 2, 2, 1), want = uniforms(n * 4, 3, 1);
-  for (const Activation output : {Activation::Identity, Activation::Relu, Activation::Tanh})
+  for (const Ending output : {Ending::Identity, Ending::Relu, Ending::Tanh})
     for (const bool pair : {false, true}) {
-      std::vector<Branch> branches = {{Network({3, 5, 6, 4}, output), view_of(a, 3)}};
-      if (pair) branches.push_back({Network({2, 5, 6, 4}, output), view_of(b, 2)});
+      std::vector<Branch> branches = {{Perceptron({3, 5, 6, 4}, output), view_of(a, 3)}};
+      if (pair) branches.push_back({Perceptron({2, 5, 6, 4}, output), view_of(b, 2)});
       const RowLoss loss = [&](int64_t row, const float* out, float* slope) {
         double sum = 0;
         for (int j = 0; j < 4; ++j) {
@@ -158,7 +158,7 @@ TEST_CASE("boosting: a minibatch of rows that stand for all has the gradient of 
     if (slope) slope[0] = static_cast<float>(row % 3) * out[0];
     return 0.5 * static_cast<double>(row % 3) * out[0] * out[0];
   };
-  InnerProblem problem(Multiplier(pool), {{Network({4, 8, 1}, Activation::Identity), view_of(x, 4)}}, loss, 0, nullptr);
+  InnerProblem problem(Multiplier(pool), {{Perceptron({4, 8, 1}, Ending::Identity), view_of(x, 4)}}, loss, 0, nullptr);
   const std::vector<float> p = uniforms(problem.parameters(), 2, 1);
   std::vector<float> all(p.size()), mean(p.size(), 0.0f), one(p.size());
   std::vector<int32_t> rows(600);
@@ -181,7 +181,7 @@ TEST_CASE(
     if (slope) slope[0] = 5 * (out[0] - 3);
     return 2.5 * (out[0] - 3.0) * (out[0] - 3.0);
   };
-  InnerProblem problem(Multiplier(pool), {{Network({1, 1}, Activation::Identity), view_of(ones, 1)}}, loss, 1e-6,
+  InnerProblem problem(Multiplier(pool), {{Perceptron({1, 1}, Ending::Identity), view_of(ones, 1)}}, loss, 1e-6,
                        nullptr);
   const Shuffles shuffles = [](uint32_t attempt, uint32_t epoch) {
     return WordStream(1, Stream::Minibatch, uint64_t{attempt} << 30 | epoch);
@@ -217,7 +217,7 @@ TEST_CASE("boosting: an objective that no rate can lower is told, not looped ove
     if (slope) slope[0] = -1e30f * (out[0] >= 0 ? 1.0f : -1.0f);
     return out[0] == 0 ? 0 : std::numeric_limits<double>::quiet_NaN();
   };
-  InnerProblem problem(Multiplier(pool), {{Network({1, 1}, Activation::Identity), view_of(ones, 1)}}, loss, 1e-6,
+  InnerProblem problem(Multiplier(pool), {{Perceptron({1, 1}, Ending::Identity), view_of(ones, 1)}}, loss, 1e-6,
                        nullptr);
   const Shuffles shuffles = [](uint32_t, uint32_t epoch) { return WordStream(1, Stream::Minibatch, epoch); };
   Nesterov nesterov(problem, {0.9, 2, 3, 0, 3}, shuffles);

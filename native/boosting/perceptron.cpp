@@ -1,16 +1,16 @@
-#include "native/boosting/network.h"
+#include "native/boosting/perceptron.h"
 
 #include <cmath>
 
 namespace meanfield {
 
-int64_t Network::weights() const {
+int64_t Perceptron::weights() const {
   int64_t count = 0;
   for (size_t l = 0; l + 1 < sizes_.size(); ++l) count += sizes_[l] * sizes_[l + 1];
   return count;
 }
 
-int64_t Network::biases() const {
+int64_t Perceptron::biases() const {
   int64_t count = 0;
   for (size_t l = 1; l < sizes_.size(); ++l) count += sizes_[l];
   return count;
@@ -18,30 +18,30 @@ int64_t Network::biases() const {
 
 namespace {
 
-void activate(Activation activation, float* z, const float* bias, int64_t rows, int64_t units) {
+void activate(Ending activation, float* z, const float* bias, int64_t rows, int64_t units) {
   for (int64_t i = 0; i < rows; ++i, z += units)
     for (int64_t j = 0; j < units; ++j) {
       const float value = z[j] + bias[j];
-      if (activation == Activation::Relu)
+      if (activation == Ending::Relu)
         z[j] = value > 0 ? value : value * 0;  // not a number stays one
       else
-        z[j] = activation == Activation::Tanh ? std::tanh(value) : value;
+        z[j] = activation == Ending::Tanh ? std::tanh(value) : value;
     }
 }
 
 /// slope · σ'(z) from a = σ(z).
-void through(Activation activation, const float* a, const float* slope, int64_t count, float* to) {
+void through(Ending activation, const float* a, const float* slope, int64_t count, float* to) {
   for (int64_t i = 0; i < count; ++i) {
-    if (activation == Activation::Relu)
+    if (activation == Ending::Relu)
       to[i] = a[i] > 0 ? slope[i] : 0;
     else
-      to[i] = activation == Activation::Tanh ? slope[i] * (1 - a[i] * a[i]) : slope[i];
+      to[i] = activation == Ending::Tanh ? slope[i] * (1 - a[i] * a[i]) : slope[i];
   }
 }
 
 }  // namespace
 
-const float* Network::forward(const Multiplier& multiply, const float* weights, const float* biases, const float* input,
+const float* Perceptron::forward(const Multiplier& multiply, const float* weights, const float* biases, const float* input,
                               int64_t rows, Tape& tape) const {
   const size_t layers = sizes_.size() - 1;
   tape.values.resize(std::max(tape.values.size(), layers));
@@ -50,7 +50,7 @@ const float* Network::forward(const Multiplier& multiply, const float* weights, 
     tape.values[l].resize(rows * to);
     float* z = tape.values[l].data();
     multiply({rows, to, from, input, from, 1, weights, to, 1, z, to}, tape.product);
-    activate(l + 1 == layers ? output_ : Activation::Relu, z, biases, rows, to);
+    activate(l + 1 == layers ? output_ : Ending::Relu, z, biases, rows, to);
     input = z;
     weights += from * to;
     biases += to;
@@ -58,7 +58,7 @@ const float* Network::forward(const Multiplier& multiply, const float* weights, 
   return input;
 }
 
-void Network::backward(const Multiplier& multiply, const float* weights, const float* input, int64_t rows,
+void Perceptron::backward(const Multiplier& multiply, const float* weights, const float* input, int64_t rows,
                        const float* slopes, Tape& tape, float* weightGradient, float* biasGradient) const {
   const size_t layers = sizes_.size() - 1;
   int64_t weightEnd = this->weights(), biasEnd = biases();
@@ -68,7 +68,7 @@ void Network::backward(const Multiplier& multiply, const float* weights, const f
     biasEnd -= to;
     tape.slopes[0].resize(rows * to);
     float* dz = tape.slopes[0].data();
-    through(l + 1 == layers ? output_ : Activation::Relu, tape.values[l].data(), slopes, rows * to, dz);
+    through(l + 1 == layers ? output_ : Ending::Relu, tape.values[l].data(), slopes, rows * to, dz);
     const float* below = l == 0 ? input : tape.values[l - 1].data();
     multiply({from, to, rows, below, 1, from, dz, to, 1, weightGradient + weightEnd, to}, tape.product);
     float* bias = biasGradient + biasEnd;

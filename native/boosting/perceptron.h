@@ -7,7 +7,7 @@
 
 namespace meanfield {
 
-enum class Activation { Identity, Relu, Tanh };
+enum class Ending { Identity, Relu, Tanh };
 
 /// What one pass of rows leaves behind, for the way back; one a thread.
 struct Tape {
@@ -17,9 +17,9 @@ struct Tape {
 };
 
 /// Only the shape: parameters are the caller's. A layer's weights are inputs × units, row-major.
-class Network {
+class Perceptron {
  public:
-  Network(std::vector<int64_t> sizes, Activation output) : sizes_(std::move(sizes)), output_(output) {}
+  Perceptron(std::vector<int64_t> sizes, Ending output) : sizes_(std::move(sizes)), output_(output) {}
   int64_t inputs() const { return sizes_.front(); }
   int64_t outputs() const { return sizes_.back(); }
   int64_t weights() const;
@@ -35,7 +35,7 @@ class Network {
 
  private:
   std::vector<int64_t> sizes_;
-  Activation output_;
+  Ending output_;
 };
 
 }  // namespace meanfield
