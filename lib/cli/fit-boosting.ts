@@ -133,7 +133,10 @@ function describe(fit: Document): void {
   printRow('objective', `${formatNumber(fit.objective)} (mean loss ${formatNumber(fit.loss)})`)
   const gap = c.frankWolfeGap === undefined ? '' : `, Frank-Wolfe gap ${formatNumber(c.frankWolfeGap)}`
   printRow('functional gradient', `L1 ${formatNumber(c.gradientL1)}, L2 ${formatNumber(c.gradientL2)}${gap}`)
-  printRow('margins', `${c.marginQuantiles.map(formatNumber).join(', ')} at 5, 25, 50, 75 and 95 % of the rows`)
+  printRow(
+    'margins',
+    `${c.marginQuantiles.map((margin) => formatNumber(margin)).join(', ')} at 5, 25, 50, 75 and 95 % of the rows`,
+  )
   printOutcome(fit)
   if (fit.file) printRow('saved', fit.file)
 }

@@ -489,7 +489,7 @@ export interface BoostingOptions {
 /** Residual functional gradient boosting. Nitanda, Suzuki, ICML 2018, Algorithm 1. */
 export interface ResidualBoostingOptions {
   name: 'residual-boosting'
-  /** Step of a layer; auto: the one of the least bound on the loss, n ⟨G, K G⟩/(A ‖K G‖²) with A = ‖W‖²/2, or K‖W‖²/4 for the smooth hinge. (η) Default "auto". */
+  /** Step of a layer; auto: n ⟨G, K G⟩/(A ‖K G‖²) with A = ‖W‖²/2, or K‖W‖²/4 for the smooth hinge, which is what the bound on the curvature of the loss proves, doubled as long as the loss falls by half of what its slope promises. (η) Default "auto". */
   step?: number | 'auto'
   /** After the last layer of an embedding. The papers' code has relu, where few features leave few units and those may all die. Default "identity". */
   embeddingOutput?: 'identity' | 'relu'

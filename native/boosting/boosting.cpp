@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "native/boosting/chunks.h"
 #include "native/core/spectrum.h"
 
 namespace meanfield {
@@ -184,6 +185,35 @@ Layer BoostingMethod::make_layer(MatrixView<const float> all, double& rate) {
   return rule_->layer(round, std::move(parameters), products);
 }
 
+void BoostingMethod::settle(Layer& layer, const std::vector<float>& direction, double squares) const {
+  const int64_t n = train_.features.rows, d = train_.features.cols, classes = options_.outputs;
+  const LinearClassifier linear = classifier(model_.linears.back());
+  ProductScratch scratch;
+  std::vector<float> from(static_cast<size_t>(n * classes)), along(from.size());
+  logits(multiply_, linear, z_.data(), n, from.data(), scratch);
+  multiply_({n, classes, d, direction.data(), d, 1, linear.weights, classes, 1, along.data(), classes}, scratch);
+  const auto loss = [&](double h) {
+    std::vector<double> parts(static_cast<size_t>(chunk_count(n)));
+    over_chunks(multiply_.pool(), n, cancel_, [&](int64_t chunk, int64_t first, int64_t rows, int) {
+      std::vector<float> z(static_cast<size_t>(classes));
+      for (int64_t i = first; i < first + rows; ++i) {
+        for (int64_t k = 0; k < classes; ++k)
+          z[k] = from[i * classes + k] + static_cast<float>(h) * along[i * classes + k];
+        parts[static_cast<size_t>(chunk)] +=
+            class_loss(options_.loss, z.data(), classes, train_.classes[static_cast<size_t>(i)], nullptr);
+      }
+    });
+    double sum = 0;
+    for (double part : parts) sum += part;
+    return sum / static_cast<double>(n);
+  };
+  double slope = 0;  // ⟨G, direction⟩ of the rows that G is of: ‖M‖², since direction = ι M and M = ιᵀ G
+  for (float value : layer.matrices) slope += static_cast<double>(value) * value;
+  const double norm = operator_norm(linear);
+  const double smoothness = norm * norm * class_curvature(options_.loss, classes);
+  rule_->measured(layer, {slope, squares * smoothness / static_cast<double>(n), loss});
+}
+
 void BoostingMethod::step() {
   const int64_t n = train_.features.rows, d = train_.features.cols;
   const double rowsBefore = rowsSeen_, alignmentBefore = alignment_;
@@ -193,11 +223,7 @@ void BoostingMethod::step() {
     Layer layer = make_layer(matrix(z_, d), embeddingRate);
     std::vector<float> direction(z.size());
     const double squares = embeddings_.directions(layer, matrix(z_, d), train_.features, direction.data(), cancel_);
-    double slope = 0;  // ⟨G, direction⟩ of the rows that G is of: ‖M‖², since direction = ι M and M = ιᵀ G
-    for (float value : layer.matrices) slope += static_cast<double>(value) * value;
-    const double norm = operator_norm(classifier(model_.linears.back()));
-    rule_->measured(layer, slope, squares,
-                    norm * norm * class_curvature(options_.loss, options_.outputs) / static_cast<double>(n));
+    settle(layer, direction, squares);
     mix(layer, direction.data(), n * d, z.data());
     if (validation_) embeddings_.apply(layer, validation_->features, validationZ.data(), cancel_);
     std::vector<float> linear = model_.linears.back();

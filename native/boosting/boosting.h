@@ -70,6 +70,7 @@ class BoostingMethod : public Method {
                   std::vector<float>& parameters);
   double fit_linear(MatrixView<const float> z, std::vector<float>& parameters, double& rate, int64_t round);
   Layer make_layer(MatrixView<const float> z, double& rate);
+  void settle(Layer& layer, const std::vector<float>& direction, double squares) const;
   LinearClassifier classifier(const std::vector<float>& parameters) const;
   std::vector<int32_t> part(int64_t round) const;
 

@@ -1,6 +1,7 @@
 #include "native/boosting/perceptron.h"
 
-#include <cmath>
+#include <algorithm>
+#include <limits>
 
 namespace meanfield {
 
@@ -18,39 +19,50 @@ int64_t Perceptron::biases() const {
 
 namespace {
 
-void activate(Ending activation, float* z, const float* bias, int64_t rows, int64_t units) {
-  for (int64_t i = 0; i < rows; ++i, z += units)
+constexpr int64_t kPadding = 16;  // of buffers, so that native vectors may run over their end
+
+/// z ← σ(z + bias) in a buffer with padding.
+void activate(Ending ending, float* z, const float* bias, int64_t rows, int64_t units, const ProductTiles& tiles) {
+  // No branches inside: which units are on is not to be predicted. What is not a number stays so.
+  const float floor = ending == Ending::Relu ? 0 : -std::numeric_limits<float>::infinity();
+  for (int64_t i = 0; i < rows; ++i) {
+    float* row = z + i * units;
     for (int64_t j = 0; j < units; ++j) {
-      const float value = z[j] + bias[j];
-      if (activation == Ending::Relu)
-        z[j] = value > 0 ? value : value * 0;  // not a number stays one
-      else
-        z[j] = activation == Ending::Tanh ? std::tanh(value) : value;
+      const float value = row[j] + bias[j];
+      row[j] = value < floor ? floor : value;
     }
+  }
+  if (ending != Ending::Tanh) return;
+  const int64_t count = rows * units, whole = (count + kPadding - 1) / kPadding * kPadding;
+  std::fill(z + count, z + whole, 0.0f);
+  tiles.tanh(z, whole);
 }
 
 /// slope · σ'(z) from a = σ(z).
-void through(Ending activation, const float* a, const float* slope, int64_t count, float* to) {
-  for (int64_t i = 0; i < count; ++i) {
-    if (activation == Ending::Relu)
-      to[i] = a[i] > 0 ? slope[i] : 0;
-    else
-      to[i] = activation == Ending::Tanh ? slope[i] * (1 - a[i] * a[i]) : slope[i];
-  }
+void through(Ending ending, const float* a, const float* slope, int64_t count, float* to) {
+  if (ending == Ending::Relu)
+    for (int64_t i = 0; i < count; ++i) {
+      const float kept = slope[i];  // read in any case, so that there is no branch
+      to[i] = a[i] > 0 ? kept : 0;
+    }
+  else if (ending == Ending::Tanh)
+    for (int64_t i = 0; i < count; ++i) to[i] = slope[i] * (1 - a[i] * a[i]);
+  else
+    std::copy(slope, slope + count, to);
 }
 
 }  // namespace
 
-const float* Perceptron::forward(const Multiplier& multiply, const float* weights, const float* biases, const float* input,
-                              int64_t rows, Tape& tape) const {
+const float* Perceptron::forward(const Multiplier& multiply, const float* weights, const float* biases,
+                                 const float* input, int64_t rows, Tape& tape) const {
   const size_t layers = sizes_.size() - 1;
   tape.values.resize(std::max(tape.values.size(), layers));
   for (size_t l = 0; l < layers; ++l) {
     const int64_t from = sizes_[l], to = sizes_[l + 1];
-    tape.values[l].resize(rows * to);
+    tape.values[l].resize(rows * to + kPadding);
     float* z = tape.values[l].data();
     multiply({rows, to, from, input, from, 1, weights, to, 1, z, to}, tape.product);
-    activate(l + 1 == layers ? output_ : Ending::Relu, z, biases, rows, to);
+    activate(l + 1 == layers ? output_ : Ending::Relu, z, biases, rows, to, multiply.tiles());
     input = z;
     weights += from * to;
     biases += to;
@@ -59,7 +71,7 @@ const float* Perceptron::forward(const Multiplier& multiply, const float* weight
 }
 
 void Perceptron::backward(const Multiplier& multiply, const float* weights, const float* input, int64_t rows,
-                       const float* slopes, Tape& tape, float* weightGradient, float* biasGradient) const {
+                          const float* slopes, Tape& tape, float* weightGradient, float* biasGradient) const {
   const size_t layers = sizes_.size() - 1;
   int64_t weightEnd = this->weights(), biasEnd = biases();
   for (size_t l = layers; l-- > 0;) {

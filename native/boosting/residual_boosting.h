@@ -22,9 +22,10 @@ class ResidualBoosting : public Rule {
       static const OptionTable<Options> table =
           OptionTable<Options>()
               .number("step", "η", &Options::step, above(0),
-                      "Step of a layer; auto: the one of the least bound on the loss, n ⟨G, K G⟩/(A ‖K G‖²) with A = "
-                      "‖W‖²/2, or "
-                      "K‖W‖²/4 for the smooth hinge.")
+                      "Step of a layer; auto: n ⟨G, K G⟩/(A ‖K G‖²) with A = ‖W‖²/2, or K‖W‖²/4 for the smooth hinge, "
+                      "which is what the "
+                      "bound on the curvature of the loss proves, doubled as long as the loss falls by half of what "
+                      "its slope promises.")
               .choice("embeddingOutput", &Options::embeddingOutput, {"identity", "relu"},
                       "After the last layer of an embedding. The papers' code has relu, where few features leave few "
                       "units and "
@@ -69,9 +70,15 @@ class ResidualBoosting : public Rule {
     return made;
   }
 
-  void measured(Layer& layer, double slope, double squares, double smoothnessPerRow) const override {
-    const double curvature = squares * smoothnessPerRow;
-    if (!options_.step && curvature > 0) layer.scale = -static_cast<float>(slope / curvature);
+  void measured(Layer& layer, const Along& along) const override {
+    if (options_.step || !(along.slope > 0) || !(along.curvature > 0)) return;
+    const double start = along.loss(0);
+    double step = along.slope / along.curvature;
+    for (int doubling = 0; doubling < kDoublings; ++doubling) {
+      if (!(along.loss(-2 * step) <= start - step * along.slope)) break;
+      step *= 2;
+    }
+    layer.scale = -static_cast<float>(step);
   }
 
   std::string remedy() const override {
@@ -80,6 +87,7 @@ class ResidualBoosting : public Rule {
   }
 
  private:
+  static constexpr int kDoublings = 30;
   Options options_;
 };
 

@@ -11,6 +11,13 @@
 
 namespace meanfield {
 
+/// The mean loss along the direction of a layer, L(Z + h direction).
+struct Along {
+  double slope;      // ⟨G, direction⟩, its derivative at 0
+  double curvature;  // at least its second derivative anywhere
+  std::function<double(double h)> loss;
+};
+
 class Rule {
  public:
   virtual ~Rule() = default;
@@ -22,8 +29,8 @@ class Rule {
   /// Layer `index` of parameters and products e_bᵀ G; its scale may be left to `measured`.
   virtual Layer layer(int64_t index, std::vector<float> parameters,
                       const std::vector<std::vector<double>>& products) const = 0;
-  /// `slope` = ⟨G, direction⟩ and `squares` = ‖direction‖², with L(Z + h direction) ≤ L(Z) + h slope + ½ h² squares · smoothness / n.
-  virtual void measured(Layer&, double /*slope*/, double /*squares*/, double /*smoothnessPerRow*/) const {}
+  /// Settles a scale that was left open, from what `Along` tells of the loss.
+  virtual void measured(Layer&, const Along&) const {}
   /// Largest ⟨G, Z − s⟩ over the ball that the layers of the method come from; NaN where there is none.
   virtual double gap(double /*alignment*/, const std::vector<std::vector<double>>& /*products*/) const;
   virtual std::string remedy() const = 0;

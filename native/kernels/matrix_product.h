@@ -25,7 +25,7 @@ class Multiplier {
   explicit Multiplier(ThreadPool& pool, const ProductTiles& tiles = product_tiles()) : pool_(&pool), tiles_(&tiles) {}
   void operator()(const Product& product, ProductScratch& scratch) const;
   ThreadPool& pool() const { return *pool_; }
-  const char* isa() const { return tiles_->isa; }
+  const ProductTiles& tiles() const { return *tiles_; }
 
  private:
   ThreadPool* pool_;

@@ -31,6 +31,8 @@ struct ProductTiles {
   void (*pack_left)(const Product& product, int64_t from, int64_t depth, float* left);
   /// Columns [first, first + lanes), as many as there are; `right` is scratch of kDepthBlock × lanes on a cache line.
   void (*panel)(const Product& product, int64_t from, int64_t depth, const float* left, float* right, int64_t first);
+  /// z ← tanh z, `count` a multiple of 16 on a cache line; each number by itself.
+  void (*tanh)(float* z, int64_t count);
 };
 
 }  // namespace meanfield

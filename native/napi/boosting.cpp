@@ -79,7 +79,8 @@ Napi::Value answer(const Napi::CallbackInfo& arguments, Answer function) {
     request.mixes = floats(object, "mixes", request.mixCount, pins);
     request.linear = floats(object, "linear", request.linearCount, pins);
     request.layers = request.mixCount / 2;
-    if (!absent(object.Get("threads"))) request.threads = static_cast<int>(read_count(object.Get("threads"), "threads"));
+    if (!absent(object.Get("threads")))
+      request.threads = static_cast<int>(read_count(object.Get("threads"), "threads"));
     return start_job(env, std::move(pins), {},
                      [request, function](const CancelToken& cancel, const Progress&) -> Deliver {
                        const auto out = std::make_shared<const std::vector<float>>(function(request, cancel));
@@ -111,7 +112,8 @@ Napi::Value fit_boosting(const Napi::CallbackInfo& arguments) {
     return start_job(env, std::move(pins), onPoints,
                      [fit](const CancelToken& cancel, const Progress& progress) -> Deliver {
                        std::function<void(const double*)> onPoint;
-                       if (progress) onPoint = [&](const double* row) { progress(row, boosting_trace_columns().size()); };
+                       if (progress)
+                         onPoint = [&](const double* row) { progress(row, boosting_trace_columns().size()); };
                        const auto result = std::make_shared<const BoostingFitResult>(fit->run(cancel, onPoint));
                        return [result](Napi::Env env) -> Napi::Value { return result_object(env, *result); };
                      });
@@ -119,6 +121,8 @@ Napi::Value fit_boosting(const Napi::CallbackInfo& arguments) {
 }
 
 Napi::Value predict_boosting_job(const Napi::CallbackInfo& arguments) { return answer(arguments, predict_boosting); }
-Napi::Value represent_boosting_job(const Napi::CallbackInfo& arguments) { return answer(arguments, represent_boosting); }
+Napi::Value represent_boosting_job(const Napi::CallbackInfo& arguments) {
+  return answer(arguments, represent_boosting);
+}
 
 }  // namespace meanfield

@@ -291,10 +291,13 @@ TEST_CASE(
     double frobenius = 0;
     for (int64_t i = 0; i < s.d * s.classes; ++i) frobenius += std::pow(static_cast<double>(s.linear[i]), 2);
     const double smoothness = frobenius * class_curvature(kind, s.classes) / static_cast<double>(s.n);
-    automatic.measured(m.layer, slope, squares, smoothness);
+    automatic.measured(m.layer, {slope, squares * smoothness, loss_at});
     CHECK(m.layer.scale < 0);
-    // The bound at its best step promises half of slope²/curvature.
+    // The bound at its best step promises half of slope²/curvature, and every step taken half of step · slope.
     CHECK(loss_at(m.layer.scale) <= before - 0.5 * slope * slope / (squares * smoothness) + 1e-9);
+    const double taken = m.layer.scale;
+    CHECK(loss_at(taken) <= before + 0.5 * taken * slope + 1e-9);
+    CHECK(loss_at(2 * taken) > before + taken * slope);
 
     std::vector<float> z = s.z;
     m.layer.scale = -static_cast<float>(step);

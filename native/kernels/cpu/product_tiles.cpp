@@ -2,6 +2,7 @@
 #include "native/kernels/product_tiles.h"
 
 #include "native/kernels/cpu/products.h"
+#include "native/kernels/cpu/simd_math.h"
 
 namespace meanfield {
 namespace cpu {
@@ -106,12 +107,17 @@ void panel(const Product& p, int64_t from, int64_t depth, const float* left, flo
                [&](auto count) { panel_of<decltype(count)::value>(p, from, depth, left, right, first); });
 }
 
+void tanh_of(float* z, int64_t count) {
+  for (int64_t at = 0; at < count; at += kWidth) store(z + at, tanh(load(z + at)));
+}
+
 }  // namespace
 
 #define MEANFIELD_TEXT_OF(x) #x
 #define MEANFIELD_TEXT(x) MEANFIELD_TEXT_OF(x)
 const ProductTiles* product() {
-  static constexpr ProductTiles table = {MEANFIELD_TEXT(MEANFIELD_ISA), kRows, kVectors * kWidth, pack_left, panel};
+  static constexpr ProductTiles table = {
+      MEANFIELD_TEXT(MEANFIELD_ISA), kRows, kVectors * kWidth, pack_left, panel, tanh_of};
   return &table;
 }
 
