@@ -15,6 +15,7 @@ import { particles } from './particles'
 import { pdaCircles } from './pda-circles'
 import { pdaDensities } from './pda-densities'
 import { pdaRate } from './pda-rate'
+import { residualBoosting } from './residual-boosting'
 import { sparseParity } from './sparse-parity'
 import { svrgLangevin } from './svrg-langevin'
 import { twoTimescale } from './two-timescale'
@@ -38,6 +39,7 @@ export const experiments: readonly Experiment[] = [
   minimax,
   minibatchSize,
   amsvrg,
+  residualBoosting,
 ]
 
 export { atLeast, atMost, type Claim } from './claim'

@@ -120,6 +120,9 @@ double BoostingMethod::fit_linear(MatrixView<const float> z, std::vector<float>&
                        cancel_);
   const NesterovOptions nesterov{options_.momentum, options_.minibatch, options_.linearEpochs, options_.linearPatience,
                                  options_.searchSteps};
+  // A layer may change the features so much that the model of the round before is worse than none.
+  const std::vector<float> none(parameters.size(), 0.0f);
+  if (problem.objective(parameters.data()) > problem.objective(none.data())) parameters = none;
   return minimise(problem, Inner::Linear, round, nesterov, rate, parameters);
 }
 

@@ -108,7 +108,8 @@ double Nesterov::fit(std::vector<float>& parameters, double& rate) {
       if (better) best = objective;
       if (options_.patience > 0 && idle >= options_.patience) break;
     }
-    if (!diverged) return objective;
+    // Above its start with momentum and noise of a rate that was found for other features: the same cure.
+    if (!diverged && objective <= start + kProgress * std::fabs(start)) return objective;
   }
   no_rate(rate, start);
 }

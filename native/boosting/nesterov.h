@@ -30,7 +30,7 @@ class Nesterov {
   double search(const std::vector<float>& parameters);
 
   /// Minimises in place. A pass after which the objective is not a number or at least start + |start| + 1 halves `rate` and begins
-  /// again. Returns the objective. Throws Cancelled, Diverged.
+  /// again, and so does an end above the start. Returns the objective. Throws Cancelled, Diverged.
   double fit(std::vector<float>& parameters, double& rate);
 
   /// Rows looked at by minibatches so far.
