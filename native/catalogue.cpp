@@ -112,7 +112,13 @@ std::string catalogue_json() {
          array(BoostingOptions::table().describe(), field_json) + ",\"algorithms\":" + methods(boosting_algorithms()) +
          ",\"defaultAlgorithm\":" + quote(boosting_algorithms().front().name) +
          ",\"run\":" + array(BoostingRunOptions::table().describe(), field_json) +
-         ",\"traceColumns\":" + array(boosting_trace_columns(), column_json) + "}],\"measures\":[" +
+         ",\"traceColumns\":" + array(boosting_trace_columns(), column_json) +
+         "},{\"name\":\"kernel-regime\",\"title\":\"Two-layer network in the tangent-kernel regime\",\"options\":" +
+         array(KernelRegimeOptions::table().describe(), field_json) +
+         ",\"algorithms\":" + methods(kernel_regime_algorithms()) +
+         ",\"defaultAlgorithm\":" + quote(kernel_regime_algorithms().front().name) +
+         ",\"run\":" + array(KernelRegimeRunOptions::table().describe(), field_json) +
+         ",\"traceColumns\":" + array(kernel_regime_trace_columns(), column_json) + "}],\"measures\":[" +
          measure_json("particle-measure",
                       "Particles on the torus fitted to points by the squared maximum mean discrepancy",
                       "Chizat, TMLR 2022, arXiv 2202.01009", MeasureOptions::table().describe()) +

@@ -7,6 +7,7 @@
 
 #include "native/boosting/fit.h"
 #include "native/finite_sum/fit.h"
+#include "native/kernel_regime/fit.h"
 #include "native/mean_field/fit.h"
 
 namespace meanfield {

@@ -15,6 +15,7 @@ const nativeLayers = [
   'finite_sum',
   'mean_field',
   'boosting',
+  'kernel_regime',
   'catalogue',
   'napi',
 ]

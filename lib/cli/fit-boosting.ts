@@ -6,7 +6,7 @@ import type { BoostingFit, ResidualBoosting, Scores } from '../models'
 import type { Catalogue, ModelEntry } from '../native/entries'
 import { InvalidOptionError } from '../native/errors'
 import { addDataFlags, type DataOptions, loadData } from './data-flags'
-import { printOutcome, printRow, sayable, watchFit } from './fit-outcome'
+import { printOutcome, printRow, sayable, traceCsv, watchFit } from './fit-outcome'
 import { addCatalogueFlags, type Collected, parseNumber } from './flags'
 import { writeLayerView } from './layer-view'
 import { requireFilePlaces } from './paths'
@@ -95,7 +95,7 @@ async function fitBoosting(options: BoostingFlags, { model, algorithm, run }: Co
     finish: async (fitted) => {
       const scores = await scoresOf(boosted, { train, ...(validation && { validation }), ...(test && { test }) })
       if (out !== undefined) await boosted.save(out)
-      if (trace !== undefined) await writeFile(trace, traceCsv(fitted))
+      if (trace !== undefined) await writeFile(trace, traceCsv(fitted.trace))
       if (layerView !== undefined) await writeLayerView(layerView, boosted, fitted, train)
       const { trace: _, ...rest } = fitted
       return { ...rest, seconds: { load, ...fitted.seconds }, scores, ...(out !== undefined && { file: out }) }
@@ -108,12 +108,6 @@ async function scoresOf(model: ResidualBoosting, parts: Record<string, Dataset>)
   const scores: Record<string, Scores> = {}
   for (const [name, data] of Object.entries(parts)) scores[name] = await model.score(data)
   return scores
-}
-
-function traceCsv({ trace }: BoostingFit): string {
-  const names = Object.keys(trace) as (keyof typeof trace)[]
-  const lines = Array.from(trace.step, (_, i) => names.map((name) => trace[name][i]).join(','))
-  return `${names.join(',')}\n${lines.join('\n')}\n`
 }
 
 type Document = Omit<BoostingFit, 'trace' | 'seconds'> & {

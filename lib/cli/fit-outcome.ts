@@ -50,6 +50,13 @@ export async function watchFit<F extends { stop: string }, P, D>(
   }
 }
 
+/** One line a point, all its columns. */
+export function traceCsv(trace: Readonly<Record<string, ArrayLike<number>>>): string {
+  const columns = Object.values(trace)
+  const lines = Array.from({ length: columns[0]?.length ?? 0 }, (_, i) => columns.map((column) => column[i]).join(','))
+  return `${[Object.keys(trace).join(','), ...lines].join('\n')}\n`
+}
+
 export const printRow = (name: string, words: string) => print(`${name.padEnd(24)}${words}`)
 
 /** What every fit has, whatever the model. */
@@ -58,7 +65,8 @@ export interface ToldFit {
   seconds: Record<string, number>
   scores: { train?: import('../models').Scores; test?: import('../models').Scores }
   device: string
-  isa: string
+  /** Absent where no code is chosen by it. */
+  isa?: string
   threads: number
   seed: number
 }
@@ -79,6 +87,6 @@ export function printOutcome(fit: ToldFit): void {
   printRow('seconds', listed(fit.seconds, formatSeconds))
   printRow(
     'ran on',
-    `${fit.device} (${fit.isa}), ${fit.threads} thread${fit.threads === 1 ? '' : 's'}, seed ${fit.seed}`,
+    `${fit.device}${fit.isa ? ` (${fit.isa})` : ''}, ${fit.threads} thread${fit.threads === 1 ? '' : 's'}, seed ${fit.seed}`,
   )
 }

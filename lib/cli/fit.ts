@@ -4,6 +4,7 @@ import type { ModelEntry } from '../native/entries'
 import { addDataFlags, type DataOptions, loadData, openStream } from './data-flags'
 import { UsageError } from './exit'
 import { boostingCommand } from './fit-boosting'
+import { kernelRegimeCommand } from './fit-kernel-regime'
 import { linearCommand } from './fit-linear'
 import { printOutcome, printRow, sayable, watchFit } from './fit-outcome'
 import { addCatalogueFlags, type Collected, parseInteger } from './flags'
@@ -26,13 +27,18 @@ interface FitFlags extends DataOptions {
 
 /** The subcommands have the options of the native catalogue as flags; `withModels` is false where it must not be asked. */
 export function fitCommand(withModels: boolean): Command {
-  const fit = new Command('fit').description('Train a model on a file: mean-field, linear, boosting.').addHelpText(
-    'after',
-    `
+  const fit = new Command('fit')
+    .description('Train a model on a file: mean-field, linear, boosting, kernel-regime.')
+    .addHelpText(
+      'after',
+      `
 Example:
   $ meanfield fit mean-field --data data/breast-cancer.csv --target label --holdout 0.25`,
-  )
-  return withModels ? fit.addCommand(meanFieldCommand()).addCommand(linearCommand()).addCommand(boostingCommand()) : fit
+    )
+  if (!withModels) return fit
+  for (const command of [meanFieldCommand, linearCommand, boostingCommand, kernelRegimeCommand])
+    fit.addCommand(command())
+  return fit
 }
 
 function meanFieldCommand(): Command {

@@ -66,9 +66,15 @@ async function predictor(model: string, options: PredictFlags): Promise<Predicto
     const rows = await tableRows(options, boosted)
     return { classes: boosted.classes, rows: rows.rows, outputs: (signal) => boosted.predict(rows, { signal }) }
   }
+  if (kind === 'kernel-regime') {
+    const { KernelRegimeNetwork } = await import('../models')
+    const net = KernelRegimeNetwork.fromSaved(model, saved)
+    const rows = await tableRows(options, net)
+    return { classes: net.classes, rows: rows.rows, outputs: (signal) => net.predict(rows, { signal }) }
+  }
   if (kind !== 'mean-field')
     throw new InvalidDataError(
-      `'${model}' holds a model of the kind '${kind}'; expected mean-field, linear or boosting. Use the version that wrote it.`,
+      `'${model}' holds a model of the kind '${kind}'; expected mean-field, linear, boosting or kernel-regime. Use the version that wrote it.`,
       { path: model },
     )
   const { MeanFieldNetwork } = await import('../models')

@@ -39,6 +39,7 @@ const typeScriptFields: Readonly<Record<string, TypeScriptFields>> = {
   'mean-field': { scale: 'standard', scaleTargets: true },
   linear: { scale: 'none', scaleTargets: false },
   boosting: { scale: 'standard', scaleTargets: false },
+  'kernel-regime': { scale: 'standard', scaleTargets: true },
 }
 
 /** Follow from the data, or are set for every trial by the study itself. */

@@ -582,6 +582,88 @@ export interface BoostingTracePoint {
 /** @internal */
 export const boostingTraceColumns = ['step', 'passes', 'seconds', 'objective', 'loss', 'score', 'validationLoss', 'validationScore', 'gradientL1', 'gradientL2', 'frankWolfeGap', 'layerStep', 'embeddingObjective', 'margin05', 'margin25', 'margin50', 'margin75', 'margin95'] as const satisfies (keyof BoostingTracePoint)[]
 
+/** Options of the model: Two-layer network in the tangent-kernel regime. */
+export interface KernelRegimeOptions {
+  /** Neurons of each output's network, an even number: every direction is there twice, with both signs. (M) Default 1000. */
+  width?: number
+  /** Activation; swish u/(1 + exp(-s u)) and softplus log(1 + exp(s u))/s are smooth ReLUs of sharpness s, tanh is tanh(s u)/s. Default "swish". */
+  activation?: 'swish' | 'relu' | 'softplus' | 'tanh'
+  /** Sharpness of the activation; auto: 10 for swish and softplus, 1 for tanh. ReLU has none. (s) Default "auto". */
+  sharpness?: number | 'auto'
+  /** Size of the output weights at the start, +R and -R. (R) Default 1. */
+  outputScale?: number
+  /** Scale of the bias channel: the neurons see (x, γ), and the bias weights start at 0. (γ) Default 1. */
+  biasScale?: number
+  /** Layers that are trained: output weights, input weights with biases, or both. Default "both". */
+  layers?: 'both' | 'output' | 'input'
+  /** Weight of half the squared distance of the parameters from their start; auto: Tr(Σ) n^(-d/(2d-1)), Corollary 2 with r = 1/2. (λ) Default "auto". */
+  ridge?: number | 'auto'
+}
+
+/** Averaged stochastic gradient descent. Nitanda, Suzuki, ICLR 2021, arXiv 2006.12297, Algorithm 1. */
+export interface AveragedSgdOptions {
+  name: 'averaged-sgd'
+  /** Step size; auto: 1/(4 (κ + λ)) with κ the largest k(x, x) over the training rows, Theorem 1. (η) Default "auto". */
+  step?: number | 'auto'
+  /** Rows of a step. (m) Default 1. */
+  minibatch?: number
+}
+
+export type KernelRegimeAlgorithmName = 'averaged-sgd'
+
+export type KernelRegimeAlgorithm = KernelRegimeAlgorithmName | AveragedSgdOptions
+
+/** Options of a run of the model: Two-layer network in the tangent-kernel regime. */
+export interface KernelRegimeRunOptions {
+  /** Budget in steps, one minibatch each; auto: none when passes or seconds is given, else one pass over the rows, or 10000 steps where these are more. (T) Default "auto". */
+  steps?: number | 'auto'
+  /** Budget in data passes. The first takes every row once, as a stream does; each further one takes them in another order, beyond what the theory covers; auto: none. Default "auto". */
+  passes?: number | 'auto'
+  /** Budget in seconds of solving; auto: none. Default "auto". */
+  seconds?: number | 'auto'
+  /** Stop once the objective is at or below this; auto: never. Default "auto". */
+  targetObjective?: number | 'auto'
+  /** Steps between trace points; auto: some, half a pass apart as the run gets longer. Default "auto". */
+  traceEvery?: number | 'auto'
+  /** Seed of directions and order of the rows; the result is a function of data, options and seed. Default 0. */
+  seed?: number
+  /** Threads of this run; auto: the processors available. Does not change the result. Default "auto". */
+  threads?: number | 'auto'
+  /** Seconds between checkpoints when a checkpoint file is named. Default 30. */
+  checkpointSeconds?: number
+  /** Compare with the minimum of the linearized problem at the end. Default true. */
+  certificate?: boolean
+}
+
+/** One point of a trace, or of a running fit. */
+export interface KernelRegimeTracePoint {
+
+  /** Steps of the algorithm done. */
+  step: number
+
+  /** Rows looked at divided by n. */
+  passes: number
+
+  /** Seconds of solving, evaluations of the trace included. */
+  seconds: number
+
+  /** Mean loss + ridge/2 · distance, at the averaged parameters. */
+  objective: number
+
+  /** Mean over the rows of half the squared error, summed over outputs. */
+  loss: number
+
+  /** |Θ̄ − Θ(0)|². */
+  distance: number
+
+  /** The same mean on the validation data; NaN without. */
+  validationLoss: number
+
+}
+
+/** @internal */
+export const kernelRegimeTraceColumns = ['step', 'passes', 'seconds', 'objective', 'loss', 'distance', 'validationLoss'] as const satisfies (keyof KernelRegimeTracePoint)[]
+
 /** Particles on the torus fitted to points by the squared maximum mean discrepancy. Chizat, TMLR 2022, arXiv 2202.01009. */
 export interface ParticleMeasureOptions {
   /** Number of particles. (M) Default 50. */

@@ -1,5 +1,14 @@
 export type { MeasureCertificate, NativeCertificate as Certificate, NativePathPoint as PathPoint } from '../native'
 export type { MeanFieldManyOptions, MeanFieldManyRun } from './fit-many'
+export {
+  type KernelRegimeCertificate,
+  type KernelRegimeFit,
+  type KernelRegimeFitOptions,
+  type KernelRegimeModelOptions,
+  KernelRegimeNetwork,
+  type KernelRegimeTrace,
+} from './kernel-regime-network'
+export type { KernelSpectrum, SpectrumOptions } from './kernel-spectrum'
 export type { LinearData, Loss as LinearLoss } from './linear-data'
 export {
   type LinearFit,

@@ -93,6 +93,10 @@ export const softmaxLoss = (z: Float32Array, target: number) => logSumExp(z) - a
 export const multiclassHingeLoss = (z: Float32Array, target: number) =>
   z.reduce((sum, value) => sum + logisticLoss(at(z, target) - value - 1), 0)
 
+/** Half the squared error of one number a class, 1 for the own and −1 for the others; one number stands for two classes. */
+export const squaredClassLoss = (z: Float32Array, target: number) =>
+  z.reduce((sum, value, k) => sum + (value - ((z.length === 1 ? target === 1 : target === k) ? 1 : -1)) ** 2 / 2, 0)
+
 /** Smooth hinge of margin t: quadratic on (1 − width, 1), linear below. */
 export function smoothHingeLoss(t: number, width: number): number {
   if (t >= 1) return 0

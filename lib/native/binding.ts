@@ -323,6 +323,75 @@ export interface NativeLayersRequest extends Omit<NativeLayers, 'linears'> {
   threads?: number
 }
 
+export interface NativeKernelRegimeRequest {
+  /** Targets of each table: n × outputs. */
+  train: NativeTable
+  validation?: NativeTable
+  outputs: number
+  model: OptionValues
+  algorithm: { name: string; options: OptionValues }
+  run: OptionValues
+  checkpoint?: string
+  resume?: string
+}
+
+export interface NativeKernelRegimeResult {
+  /** d × M/2 */
+  directions: Float64Array
+  /** Θ̄ − Θ(0): output weights, then input weights, as far as they are trained. */
+  displacement: Float64Array
+  trace: Float64Array
+  objective: number
+  loss: number
+  distance: number
+  certificate?: {
+    primal: number
+    dual: number
+    gap: number
+    slack: number
+    departure: number
+    iterations: number
+  }
+  steps: number
+  passes: number
+  seconds: { setup: number; solve: number; certificate: number }
+  stop: 'budget' | 'target' | 'cancelled'
+  chosen: ChosenValue[]
+  threads: number
+  resumedFrom: number
+}
+
+export interface NativeSpectrumRequest {
+  features: NativeMatrix
+  model: OptionValues
+  layers: string
+  width: 'finite' | 'infinite'
+  /** Absent: those of the seed. */
+  directions?: Float64Array
+  components: number
+  ridges: Float64Array
+  powers: Float64Array
+  /** n × f */
+  functions: Float64Array
+  seed: number
+}
+
+export interface NativeSpectrum {
+  eigenvalues: Float64Array
+  /** components × n */
+  eigenvectors: Float64Array
+  trace: number
+  /** Of the effective dimension at each ridge. */
+  least: Float64Array
+  most: Float64Array
+  /** f × components */
+  coefficients: Float64Array
+  /** f × powers */
+  norms: Float64Array
+  captured: Float64Array
+  complete: boolean
+}
+
 export interface NativeLibsvm {
   handle: NativeHandle
   rows: number
@@ -389,6 +458,20 @@ export interface NativeBinding {
   predictBoosting(request: NativeLayersRequest): NativeJob<Float32Array>
   /** The features after 0, 1, … layers, (layers + 1) × n × d. */
   representBoosting(request: NativeLayersRequest): NativeJob<Float32Array>
+  /** Like fitMeanField; trace rows have the columns of the kernel regime. */
+  fitKernelRegime(
+    request: NativeKernelRegimeRequest,
+    onPoints?: (rows: Float64Array) => void,
+  ): NativeJob<NativeKernelRegimeResult>
+  /** n × outputs. */
+  predictKernelRegime(request: {
+    features: NativeMatrix
+    outputs: number
+    model: OptionValues
+    directions: Float64Array
+    displacement: Float64Array
+  }): NativeJob<Float32Array>
+  kernelSpectrum(request: NativeSpectrumRequest): NativeJob<NativeSpectrum>
   readLibsvm(path: string, options: { single?: boolean; columns?: number; threads?: number }): NativeJob<NativeLibsvm>
   /** Copies of what a handle holds. */
   libsvmArrays(handle: NativeHandle): {

@@ -14,6 +14,7 @@
 #include "native/napi/convert.h"
 #include "native/napi/failure.h"
 #include "native/napi/job.h"
+#include "native/napi/kernel_regime.h"
 #include "native/napi/linear.h"
 #include "native/napi/measures.h"
 #include "native/napi/node_addon.h"
@@ -258,6 +259,9 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("fitBoosting", Napi::Function::New<fit_boosting>(env, "fitBoosting"));
   exports.Set("predictBoosting", Napi::Function::New<predict_boosting_job>(env, "predictBoosting"));
   exports.Set("representBoosting", Napi::Function::New<represent_boosting_job>(env, "representBoosting"));
+  exports.Set("fitKernelRegime", Napi::Function::New<fit_kernel_regime>(env, "fitKernelRegime"));
+  exports.Set("predictKernelRegime", Napi::Function::New<predict_kernel_regime_job>(env, "predictKernelRegime"));
+  exports.Set("kernelSpectrum", Napi::Function::New<kernel_spectrum_job>(env, "kernelSpectrum"));
   exports.Set("readLibsvm", Napi::Function::New<read_libsvm_job>(env, "readLibsvm"));
   exports.Set("libsvmArrays", Napi::Function::New<libsvm_arrays>(env, "libsvmArrays"));
   exports.Set("fitMeasure", Napi::Function::New<fit_measure_job>(env, "fitMeasure"));
