@@ -11,6 +11,8 @@ import { fictitiousPlay } from './fictitious-play'
 import { minibatchSize } from './minibatch-size'
 import { minimax } from './minimax'
 import { multiIndex } from './multi-index'
+import { ntkLayers } from './ntk-layers'
+import { ntkSpectrum } from './ntk-spectrum'
 import { particles } from './particles'
 import { pdaCircles } from './pda-circles'
 import { pdaDensities } from './pda-densities'
@@ -40,6 +42,8 @@ export const experiments: readonly Experiment[] = [
   minibatchSize,
   amsvrg,
   residualBoosting,
+  ntkSpectrum,
+  ntkLayers,
 ]
 
 export { atLeast, atMost, type Claim } from './claim'
