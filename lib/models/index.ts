@@ -1,4 +1,5 @@
 export type { MeasureCertificate, NativeCertificate as Certificate, NativePathPoint as PathPoint } from '../native'
+export type { BoostingCertificate, BoostingFit, BoostingTrace } from './boosting-fit'
 export type { MeanFieldManyOptions, MeanFieldManyRun } from './fit-many'
 export {
   type KernelRegimeCertificate,
@@ -38,12 +39,9 @@ export {
 } from './particle-measure'
 export type { Rows } from './preparation'
 export {
-  type BoostingCertificate,
-  type BoostingFit,
   type BoostingFitOptions,
   type BoostingModelOptions,
   type BoostingPredictOptions,
-  type BoostingTrace,
   ResidualBoosting,
 } from './residual-boosting'
 export { abortError, Run, type RunControls } from './run'

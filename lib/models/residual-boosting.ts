@@ -10,8 +10,6 @@ import {
 } from '../generated/catalogue'
 import {
   binding,
-  type ChosenValue,
-  catalogue,
   type Device,
   DeviceError,
   fromNative,
@@ -23,6 +21,7 @@ import {
   type OptionValues,
 } from '../native'
 import type { NativeJob } from '../native/binding'
+import { type BoostingFit, boostingEntry, describeBoosting, firstLargest } from './boosting-fit'
 import { Jobs } from './jobs'
 import { type Preparation, prepare, preparedClasses, preparedFeatures, type Rows, requireDataset } from './preparation'
 import type { Run } from './run'
@@ -67,47 +66,6 @@ export interface BoostingPredictOptions {
   signal?: AbortSignal
 }
 
-export type BoostingTrace = Record<keyof BoostingTracePoint, Float64Array>
-
-/** Of the model that predictions use. */
-export interface BoostingCertificate {
-  /** Σ ‖G_i‖ over the training rows, G the derivative of the mean loss in the features after the last layer: 0 where no move of any row helps. */
-  gradientL1: number
-  /** √(n Σ ‖G_i‖²), at least `gradientL1`: its norm in the space of functions of the training rows. */
-  gradientL2: number
-  /** Margins z_y − max z_k at 5, 25, 50, 75 and 95 % of the training rows. */
-  marginQuantiles: [number, number, number, number, number]
-  /** Of `frank-wolfe`, with at least one layer; below 0 only where the map lies outside of the unit ball that its steps come from. */
-  frankWolfeGap?: number
-}
-
-export interface BoostingFit {
-  model: 'boosting'
-  algorithm: OptionValues & { name: string }
-  options: OptionValues
-  chosen: Record<string, Omit<ChosenValue, 'name'>>
-  /** Mean training loss + l2/2 ‖W‖² of the linear model that predictions use. */
-  objective: number
-  loss: number
-  certificate: BoostingCertificate
-  /** One entry for each number of layers, from 0. */
-  trace: BoostingTrace
-  /** Layers that predictions use. */
-  layers: number
-  /** With `useBestLayer`: the number that was best on the validation data. */
-  bestLayer?: number
-  /** Layers that were made. */
-  steps: number
-  passes: number
-  seconds: { setup: number; solve: number }
-  stop: 'budget' | 'target' | 'aborted'
-  device: string
-  isa: string
-  threads: number
-  seed: number
-  resumedFrom?: number
-}
-
 const fitOptionNames = ['validation', 'useBestLayer', 'device', 'signal', 'checkpoint', 'resume']
 
 interface Fitted {
@@ -137,7 +95,11 @@ export class ResidualBoosting {
   constructor(options: BoostingModelOptions = {}) {
     if (typeof options === 'object' && options !== null && 'outputs' in options)
       throw new InvalidOptionError('the number of outputs follows from the data; leave the option outputs out.')
-    requireNames('ResidualBoosting', options, [...entry().options.map(({ name }) => name), 'algorithm', 'scale'])
+    requireNames('ResidualBoosting', options, [
+      ...boostingEntry().options.map(({ name }) => name),
+      'algorithm',
+      'scale',
+    ])
     this.options = { ...options }
   }
 
@@ -147,7 +109,7 @@ export class ResidualBoosting {
       async () => {
         const start = performance.now()
         const { validation, useBestLayer = false, device = 'auto', signal: _, checkpoint, resume, ...run } = options
-        const runNames = (entry().run ?? []).map(({ name }) => name)
+        const runNames = (boostingEntry().run ?? []).map(({ name }) => name)
         requireNames('fit', options, [...runNames, ...fitOptionNames])
         if (device !== 'auto' && device !== 'cpu')
           throw new DeviceError(`device is '${device}', but boosting runs on the CPU alone; use 'auto' or 'cpu'.`)
@@ -198,7 +160,7 @@ export class ResidualBoosting {
   ): BoostingFit {
     const trace = columnArrays(boostingTraceColumns, result.trace)
     const best = useBestLayer ? firstLargest(trace.validationScore) : undefined
-    const fit = describe(request, result, trace, best, preparing)
+    const fit = describeBoosting(request, result, trace, best, preparing)
     const { trace: _, ...summary } = fit
     const { parameters, matrices, mixes, linears } = result
     const { model, algorithm } = request
@@ -354,56 +316,5 @@ export class ResidualBoosting {
   #require(): Fitted {
     if (this.#fitted) return this.#fitted
     throw new InvalidDataError('the model has not been fitted; call fit() and await it first, or load a saved one.')
-  }
-}
-
-const entry = () =>
-  catalogue().models.find(({ name }) => name === 'boosting') as ReturnType<typeof catalogue>['models'][number]
-
-/** Index of the largest number, the first among equals. */
-function firstLargest(values: Float64Array): number {
-  return values.reduce((best, value, i) => (value > (values[best] as number) ? i : best), 0)
-}
-
-function describe(
-  { model, algorithm, run }: NativeBoostingRequest,
-  result: NativeBoostingResult,
-  trace: BoostingTrace,
-  bestLayer: number | undefined,
-  preparing: number,
-): BoostingFit {
-  const { steps, passes, seconds, isa, threads, resumedFrom } = result
-  const layers = bestLayer ?? steps
-  const at = (column: keyof BoostingTrace) => trace[column][layers] ?? Number.NaN
-  const gap = at('frankWolfeGap')
-  const fields = entry()
-  const own = fields.algorithms.find(({ name }) => name === algorithm.name)?.options ?? []
-  const filled = (list: typeof own, given: OptionValues) =>
-    Object.fromEntries(list.map(({ name, default: value }) => [name, given[name] ?? value]))
-  return {
-    model: 'boosting',
-    algorithm: { name: algorithm.name, ...filled(own, algorithm.options) },
-    options: filled(fields.options, model),
-    chosen: Object.fromEntries(result.chosen.map(({ name, ...choice }) => [name, choice])),
-    objective: at('objective'),
-    loss: at('loss'),
-    certificate: {
-      gradientL1: at('gradientL1'),
-      gradientL2: at('gradientL2'),
-      marginQuantiles: [at('margin05'), at('margin25'), at('margin50'), at('margin75'), at('margin95')],
-      ...(!Number.isNaN(gap) && { frankWolfeGap: gap }),
-    },
-    trace,
-    layers,
-    ...(bestLayer !== undefined && { bestLayer }),
-    steps,
-    passes,
-    seconds: { ...seconds, setup: preparing + seconds.setup },
-    stop: result.stop === 'cancelled' ? 'aborted' : result.stop,
-    device: 'cpu',
-    isa,
-    threads,
-    seed: Number(run.seed ?? 0),
-    ...(resumedFrom >= 0 && { resumedFrom }),
   }
 }

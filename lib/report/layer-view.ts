@@ -71,7 +71,7 @@ export function layerView(record: LayerRecord): string {
   ]
   const facts: [string, string][] = [
     ['method', method],
-    ['layers', String(layers.length)],
+    ['layers', String(layers.length - 1)],
     ['classes', String(classes.length)],
     ['points shown', String(labels.length)],
     ['best layer', bestLayer === undefined ? 'not chosen' : String(bestLayer)],
