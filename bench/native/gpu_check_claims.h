@@ -1,7 +1,6 @@
 // How fast the kernels of particles are on a device, PyTorch and JAX beside them, and what is claimed of that.
 #pragma once
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -10,15 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "native/core/clock.h"
 #include "native/core/philox.h"
 #include "native/kernels/kernels.h"
 
 namespace meanfield {
-
-using Clock = std::chrono::steady_clock;
-inline double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 inline std::string quoted(const std::string& text) {
   std::string out = "\"";

@@ -89,11 +89,9 @@ BoostingFitResult BoostingFit::run(const CancelToken& cancel, const std::functio
       result.chosen.push_back({name, OptionValue(share), "1/n"});
     }
   RunPlan plan;
+  static_cast<RunLimits&>(plan.options) = options_;
   plan.options.steps = options.rounds;
-  plan.options.seconds = options_.seconds;
-  plan.options.targetObjective = options_.targetObjective;
   plan.options.traceEvery = 1;
-  plan.options.checkpointSeconds = options_.checkpointSeconds;
   plan.checkpoint = request_.checkpoint;
   plan.resume = request_.resume;
   if (!plan.checkpoint.empty() || !plan.resume.empty()) plan.identity = identity();

@@ -67,26 +67,15 @@ struct BoostingOptions {
   }
 };
 
-struct BoostingRunOptions {
-  Auto<double> seconds;
-  Auto<double> targetObjective;
-  int64_t seed = 0;
-  Auto<int64_t> threads;
-  double checkpointSeconds = 30;
-
+struct BoostingRunOptions : RunLimits {
   static const OptionTable<BoostingRunOptions>& table() {
     using O = BoostingRunOptions;
     static const OptionTable<O> table =
         OptionTable<O>()
-            .number("seconds", "", &O::seconds, above(0), "Budget in seconds of solving; auto: none.")
-            .number("targetObjective", "", &O::targetObjective, {},
-                    "Stop once the objective is at or below this; auto: never.")
+            .with(stops<O>)
             .integer("seed", "", &O::seed, at_least(0),
                      "Seed of weights and minibatches; the result is a function of data, options and seed.")
-            .integer("threads", "", &O::threads, between(1, 1024),
-                     "Threads of this run; auto: the processors available. Does not change the result.")
-            .number("checkpointSeconds", "", &O::checkpointSeconds, above(0),
-                    "Seconds between checkpoints when a checkpoint file is named.");
+            .with(means<O>);
     return table;
   }
 };

@@ -104,6 +104,12 @@ class OptionTable {
         [member, choices](const O& o) { return OptionValue(choices[static_cast<size_t>(o.*member)]); });
   }
 
+  /// Fields that several tables declare alike.
+  OptionTable& with(void (*declare)(OptionTable&)) {
+    declare(*this);
+    return *this;
+  }
+
   /// What to do instead of a value that does not fit the field declared last.
   OptionTable& remedy(const char* sentence) {
     entries_.back().field.remedy = sentence;

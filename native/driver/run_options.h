@@ -7,17 +7,36 @@ namespace meanfield {
 /// How the entropy of the certificate is estimated; see mean_field/certificate.h.
 enum class GapEstimator { Auto, Neighbours, Mixture, TwoSample };
 
-struct RunOptions {
-  Auto<int64_t> steps;
-  Auto<double> passes;
+/// What every run has, and how the tables of all models say it.
+struct RunLimits {
   Auto<double> seconds;
   Auto<double> targetObjective;
-  double tolerance = 0;
-  int64_t patience = 10;
-  Auto<int64_t> traceEvery;
   int64_t seed = 0;
   Auto<int64_t> threads;
   double checkpointSeconds = 30;
+
+  template <class O>
+  static void stops(OptionTable<O>& table) {
+    table.number("seconds", "", &O::seconds, above(0), "Budget in seconds of solving; auto: none.")
+        .number("targetObjective", "", &O::targetObjective, {},
+                "Stop once the objective is at or below this; auto: never.");
+  }
+  template <class O>
+  static void means(OptionTable<O>& table) {
+    table
+        .integer("threads", "", &O::threads, between(1, 1024),
+                 "Threads of this run; auto: the processors available. Does not change the result.")
+        .number("checkpointSeconds", "", &O::checkpointSeconds, above(0),
+                "Seconds between checkpoints when a checkpoint file is named.");
+  }
+};
+
+struct RunOptions : RunLimits {
+  Auto<int64_t> steps;
+  Auto<double> passes;
+  double tolerance = 0;
+  int64_t patience = 10;
+  Auto<int64_t> traceEvery;
   bool certificate = true;
   Auto<int64_t> certificateDraws;
   GapEstimator certificateEstimator = GapEstimator::Auto;
@@ -31,9 +50,7 @@ struct RunOptions {
                      "algorithm's own number.")
             .number("passes", "", &RunOptions::passes, above(0),
                     "Budget in data passes: gradient evaluations per particle divided by n; auto: none.")
-            .number("seconds", "", &RunOptions::seconds, above(0), "Budget in seconds of solving; auto: none.")
-            .number("targetObjective", "", &RunOptions::targetObjective, {},
-                    "Stop once the objective is at or below this; auto: never.")
+            .with(stops<RunOptions>)
             .number("tolerance", "", &RunOptions::tolerance, at_least(0),
                     "Stop once the objective has not fallen by this fraction of itself over `patience` trace points; "
                     "0: never.")
@@ -44,10 +61,7 @@ struct RunOptions {
                 "a pass apart where a step sees only a part of the rows, since a point looks at all of them.")
             .integer("seed", "", &RunOptions::seed, at_least(0),
                      "Seed of the counter-based generator; the result is a function of data, options and seed.")
-            .integer("threads", "", &RunOptions::threads, between(1, 1024),
-                     "Threads of this run; auto: the processors available. Does not change the result.")
-            .number("checkpointSeconds", "", &RunOptions::checkpointSeconds, above(0),
-                    "Seconds between checkpoints when a checkpoint file is named.")
+            .with(means<RunOptions>)
             .boolean("certificate", &RunOptions::certificate,
                      "Estimate primal, dual and gap at the end (needs noise and ridge above 0).")
             .integer("certificateDraws", "S", &RunOptions::certificateDraws, at_least(100),

@@ -45,17 +45,12 @@ struct LinearOptions {
   }
 };
 
-struct LinearRunOptions {
+struct LinearRunOptions : RunLimits {
   Auto<int64_t> steps;
   Auto<double> passes;
-  Auto<double> seconds;
-  Auto<double> targetObjective;
   double tolerance = 1e-6;
   double gap = 0;
   Auto<int64_t> traceEvery;
-  int64_t seed = 0;
-  Auto<int64_t> threads;
-  double checkpointSeconds = 30;
 
   static const OptionTable<LinearRunOptions>& table() {
     static const OptionTable<LinearRunOptions> table =
@@ -65,9 +60,7 @@ struct LinearRunOptions {
             .number("passes", "", &LinearRunOptions::passes, above(0),
                     "Budget in data passes: example gradients evaluated divided by n; auto: 20000 when there"
                     " is no other budget.")
-            .number("seconds", "", &LinearRunOptions::seconds, above(0), "Budget in seconds of solving; auto: none.")
-            .number("targetObjective", "", &LinearRunOptions::targetObjective, {},
-                    "Stop once the objective is at or below this; auto: never.")
+            .with(stops<LinearRunOptions>)
             .number("tolerance", "", &LinearRunOptions::tolerance, at_least(0),
                     "Stop once the duality gap is at most this fraction of the objective; 0: never.")
             .number("gap", "", &LinearRunOptions::gap, at_least(0),
@@ -76,23 +69,16 @@ struct LinearRunOptions {
                      "Steps between trace points, where the gap is looked at; auto: 1, thinned as the run gets longer.")
             .integer("seed", "", &LinearRunOptions::seed, at_least(0),
                      "Seed of the minibatches; the result is a function of data, options and seed.")
-            .integer("threads", "", &LinearRunOptions::threads, between(1, 1024),
-                     "Threads of this run; auto: the processors available. Does not change the result.")
-            .number("checkpointSeconds", "", &LinearRunOptions::checkpointSeconds, above(0),
-                    "Seconds between checkpoints when a checkpoint file is named.");
+            .with(means<LinearRunOptions>);
     return table;
   }
   RunOptions plan() const {
     RunOptions options;
+    static_cast<RunLimits&>(options) = *this;
     options.steps = steps;
     options.passes = passes;
     if (!steps && !passes && !seconds) options.passes = 20000;
-    options.seconds = seconds;
-    options.targetObjective = targetObjective;
     options.traceEvery = traceEvery;
-    options.seed = seed;
-    options.threads = threads;
-    options.checkpointSeconds = checkpointSeconds;
     return options;
   }
 };

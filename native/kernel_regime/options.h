@@ -62,15 +62,10 @@ struct KernelRegimeOptions {
   }
 };
 
-struct KernelRegimeRunOptions {
+struct KernelRegimeRunOptions : RunLimits {
   Auto<int64_t> steps;
   Auto<double> passes;
-  Auto<double> seconds;
-  Auto<double> targetObjective;
   Auto<int64_t> traceEvery;
-  int64_t seed = 0;
-  Auto<int64_t> threads;
-  double checkpointSeconds = 30;
   bool certificate = true;
 
   static const OptionTable<KernelRegimeRunOptions>& table() {
@@ -83,32 +78,22 @@ struct KernelRegimeRunOptions {
                 "passes", "", &KernelRegimeRunOptions::passes, above(0),
                 "Budget in data passes. The first takes every row once, as a stream does; each further one takes them "
                 "in another order, beyond what the theory covers; auto: none.")
-            .number("seconds", "", &KernelRegimeRunOptions::seconds, above(0),
-                    "Budget in seconds of solving; auto: none.")
-            .number("targetObjective", "", &KernelRegimeRunOptions::targetObjective, {},
-                    "Stop once the objective is at or below this; auto: never.")
+            .with(stops<KernelRegimeRunOptions>)
             .integer("traceEvery", "", &KernelRegimeRunOptions::traceEvery, at_least(1),
                      "Steps between trace points; auto: some, half a pass apart as the run gets longer.")
             .integer("seed", "", &KernelRegimeRunOptions::seed, at_least(0),
                      "Seed of directions and order of the rows; the result is a function of data, options and seed.")
-            .integer("threads", "", &KernelRegimeRunOptions::threads, between(1, 1024),
-                     "Threads of this run; auto: the processors available. Does not change the result.")
-            .number("checkpointSeconds", "", &KernelRegimeRunOptions::checkpointSeconds, above(0),
-                    "Seconds between checkpoints when a checkpoint file is named.")
+            .with(means<KernelRegimeRunOptions>)
             .boolean("certificate", &KernelRegimeRunOptions::certificate,
                      "Compare with the minimum of the linearized problem at the end.");
     return table;
   }
   RunOptions plan() const {
     RunOptions options;
+    static_cast<RunLimits&>(options) = *this;
     options.steps = steps;
     options.passes = passes;
-    options.seconds = seconds;
-    options.targetObjective = targetObjective;
     options.traceEvery = traceEvery;
-    options.seed = seed;
-    options.threads = threads;
-    options.checkpointSeconds = checkpointSeconds;
     return options;
   }
 };

@@ -13,6 +13,7 @@
 #include "native/napi/boosting.h"
 #include "native/napi/convert.h"
 #include "native/napi/failure.h"
+#include "native/napi/fits.h"
 #include "native/napi/job.h"
 #include "native/napi/kernel_regime.h"
 #include "native/napi/linear.h"
@@ -107,15 +108,8 @@ Napi::Value fit_mean_field(const Napi::CallbackInfo& arguments) {
   return guarded(env, [&]() -> Napi::Value {
     Pins pins;
     const FitRequest request = read_fit_request(argument(arguments, 0, "request"), pins);
-    const std::shared_ptr<MeanFieldFit> fit = prepare_mean_field(request);
-    const Napi::Function onPoints = arguments[1].IsFunction() ? arguments[1].As<Napi::Function>() : Napi::Function();
-    return start_job(env, std::move(pins), onPoints,
-                     [fit](const CancelToken& cancel, const Progress& progress) -> Deliver {
-                       std::function<void(const double*)> onPoint;
-                       if (progress) onPoint = [&](const double* row) { progress(row, trace_columns().size()); };
-                       const auto result = std::make_shared<const FitResult>(fit->run(cancel, onPoint));
-                       return [result](Napi::Env env) -> Napi::Value { return fit_result_object(env, *result); };
-                     });
+    return start_fit(env, std::move(pins), arguments[1], std::shared_ptr<MeanFieldFit>(prepare_mean_field(request)),
+                     trace_columns().size(), fit_result_object);
   });
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "native/core/errors.h"
+#include "native/napi/fits.h"
 #include "native/napi/reading.h"
 
 namespace meanfield {
@@ -11,16 +12,6 @@ namespace {
 
 const float* read_floats(const Napi::Value& value, const std::string& name, size_t& count, Pins& pins) {
   return read_array<float>(value, name, napi_float32_array, "Float32Array", count, pins);
-}
-
-Table read_table(const Napi::Value& value, const std::string& name, Pins& pins) {
-  Table table;
-  table.features = read_matrix(value, name, pins);
-  size_t count = 0;
-  table.targets = read_array<double>(value.As<Napi::Object>().Get("targets"), name + ".targets", napi_float64_array,
-                                     "Float64Array", count, pins);
-  table.targetCount = static_cast<int64_t>(count);
-  return table;
 }
 
 Napi::Object certificate_object(Napi::Env env, const Certificate& certificate) {
@@ -62,16 +53,21 @@ MatrixView<const float> read_matrix(const Napi::Value& value, const std::string&
   return MatrixView<const float>(values, rows, columns);
 }
 
+void read_table(const Napi::Value& value, const std::string& name, MatrixView<const float>& features,
+                const double*& targets, int64_t& targetCount, Pins& pins) {
+  features = read_matrix(value, name, pins);
+  targets = read_doubles(value.As<Napi::Object>().Get("targets"), name + ".targets", targetCount, pins);
+}
+
 FitRequest read_fit_request(const Napi::Object& request, Pins& pins) {
   FitRequest fit;
-  fit.train = read_table(request.Get("train"), "train", pins);
+  const auto table = [&](const char* name, Table& to) {
+    read_table(request.Get(name), name, to.features, to.targets, to.targetCount, pins);
+  };
+  table("train", fit.train);
   fit.hasValidation = !absent(request.Get("validation"));
-  if (fit.hasValidation) fit.validation = read_table(request.Get("validation"), "validation", pins);
-  fit.model = read_options(request.Get("model"), "model");
-  const Napi::Object algorithm = read_object(request.Get("algorithm"), "algorithm");
-  fit.algorithm = read_text(algorithm.Get("name"), "algorithm.name");
-  fit.algorithmOptions = read_options(algorithm.Get("options"), fit.algorithm);
-  fit.run = read_options(request.Get("run"), "run");
+  if (fit.hasValidation) table("validation", fit.validation);
+  read_fit(request, fit);
   if (!absent(request.Get("initial"))) {
     size_t count = 0;
     fit.initial = read_floats(request.Get("initial"), "initial", count, pins);
@@ -85,8 +81,6 @@ FitRequest read_fit_request(const Napi::Object& request, Pins& pins) {
     for (uint32_t i = 0; i < steps.Length(); ++i)
       fit.snapshots.push_back(read_count(steps.Get(i), "snapshots[" + std::to_string(i) + "]"));
   }
-  fit.checkpoint = optional_text(request, "checkpoint", "");
-  fit.resume = optional_text(request, "resume", "");
   fit.backend = optional_text(request, "backend", fit.backend);
   fit.isa = optional_text(request, "isa", "");
   fit.precision = optional_text(request, "precision", fit.precision);
@@ -148,19 +142,14 @@ Napi::Object fit_result_object(Napi::Env env, const FitResult& result) {
   object.Set("snapshots", snapshots);
   object.Set("objective", result.objective);
   object.Set("loss", result.loss);
-  object.Set("steps", static_cast<double>(result.steps));
-  object.Set("passes", result.passes);
+  set_outcome(object, result);
   Napi::Object seconds = Napi::Object::New(env);
   seconds.Set("setup", result.setupSeconds);
   seconds.Set("solve", result.solveSeconds);
   seconds.Set("certificate", result.certificateSeconds);
   object.Set("seconds", seconds);
-  object.Set("stop", result.stop);
-  object.Set("chosen", chosen_array(env, result.chosen));
   object.Set("certificate", result.hasCertificate ? certificate_object(env, result.certificate) : env.Null());
   object.Set("isa", result.isa);
-  object.Set("threads", static_cast<double>(result.threads));
-  object.Set("resumedFrom", static_cast<double>(result.resumedFrom));
   return object;
 }
 

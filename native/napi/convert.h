@@ -16,6 +16,9 @@ FitRequest read_fit_request(const Napi::Object& request, Pins& pins);
 PredictRequest read_predict_request(const Napi::Object& request, Pins& pins);
 /// `{ values, rows, columns }`; `name` is for messages.
 MatrixView<const float> read_matrix(const Napi::Value& value, const std::string& name, Pins& pins);
+/// The same with `targets`, a number for each output of each row.
+void read_table(const Napi::Value& value, const std::string& name, MatrixView<const float>& features,
+                const double*& targets, int64_t& targetCount, Pins& pins);
 /// A whole number of at least 0.
 int64_t read_count(const Napi::Value& value, const std::string& name);
 

@@ -6,29 +6,12 @@
 #include "native/kernel_regime/fit.h"
 #include "native/napi/convert.h"
 #include "native/napi/failure.h"
+#include "native/napi/fits.h"
 #include "native/napi/reading.h"
 
 namespace meanfield {
 
 namespace {
-
-KernelRegimeTable read_table(const Napi::Value& value, const std::string& name, Pins& pins) {
-  const Napi::Object object = read_object(value, name);
-  KernelRegimeTable table;
-  table.rows = read_matrix(object, name, pins);
-  size_t count = 0;
-  table.targets =
-      read_array<double>(object.Get("targets"), name + ".targets", napi_float64_array, "Float64Array", count, pins);
-  table.targetCount = static_cast<int64_t>(count);
-  return table;
-}
-
-const double* doubles(const Napi::Object& object, const char* name, int64_t& count, Pins& pins) {
-  size_t many = 0;
-  const double* data = read_array<double>(object.Get(name), name, napi_float64_array, "Float64Array", many, pins);
-  count = static_cast<int64_t>(many);
-  return data;
-}
 
 Napi::Value array_of(Napi::Env env, const std::vector<double>& values) {
   return float64_array(env, values.data(), values.size());
@@ -53,17 +36,12 @@ Napi::Object result_object(Napi::Env env, const KernelRegimeResult& result) {
     certificate.Set("iterations", static_cast<double>(c.iterations));
     object.Set("certificate", certificate);
   }
-  object.Set("steps", static_cast<double>(result.steps));
-  object.Set("passes", result.passes);
+  set_outcome(object, result);
   Napi::Object seconds = Napi::Object::New(env);
   seconds.Set("setup", result.setupSeconds);
   seconds.Set("solve", result.solveSeconds);
   seconds.Set("certificate", result.certificateSeconds);
   object.Set("seconds", seconds);
-  object.Set("stop", result.stop);
-  object.Set("chosen", chosen_array(env, result.chosen));
-  object.Set("threads", static_cast<double>(result.threads));
-  object.Set("resumedFrom", static_cast<double>(result.resumedFrom));
   return object;
 }
 
@@ -117,27 +95,15 @@ Napi::Value fit_kernel_regime(const Napi::CallbackInfo& arguments) {
     Pins pins;
     const Napi::Object object = read_object(arguments[0], "request");
     KernelRegimeRequest request;
-    request.train = read_table(object.Get("train"), "train", pins);
-    if (!absent(object.Get("validation")))
-      request.validation = read_table(object.Get("validation"), "validation", pins);
+    const auto table = [&](const char* name, KernelRegimeTable& to) {
+      read_table(object.Get(name), name, to.rows, to.targets, to.targetCount, pins);
+    };
+    table("train", request.train);
+    if (!absent(object.Get("validation"))) table("validation", request.validation);
     request.outputs = read_count(object.Get("outputs"), "outputs");
-    request.model = read_options(object.Get("model"), "model");
-    const Napi::Object algorithm = read_object(object.Get("algorithm"), "algorithm");
-    request.algorithm = read_text(algorithm.Get("name"), "algorithm.name");
-    request.algorithmOptions = read_options(algorithm.Get("options"), request.algorithm);
-    request.run = read_options(object.Get("run"), "run");
-    request.checkpoint = optional_text(object, "checkpoint", "");
-    request.resume = optional_text(object, "resume", "");
-    const auto fit = std::make_shared<KernelRegimeFit>(request);
-    const Napi::Function onPoints = arguments[1].IsFunction() ? arguments[1].As<Napi::Function>() : Napi::Function();
-    return start_job(env, std::move(pins), onPoints,
-                     [fit](const CancelToken& cancel, const Progress& progress) -> Deliver {
-                       std::function<void(const double*)> onPoint;
-                       if (progress)
-                         onPoint = [&](const double* row) { progress(row, kernel_regime_trace_columns().size()); };
-                       const auto result = std::make_shared<const KernelRegimeResult>(fit->run(cancel, onPoint));
-                       return [result](Napi::Env env) -> Napi::Value { return result_object(env, *result); };
-                     });
+    read_fit(object, request);
+    return start_fit(env, std::move(pins), arguments[1], std::make_shared<KernelRegimeFit>(request),
+                     kernel_regime_trace_columns().size(), result_object);
   });
 }
 
@@ -150,8 +116,8 @@ Napi::Value predict_kernel_regime_job(const Napi::CallbackInfo& arguments) {
     request.rows = read_matrix(object.Get("features"), "features", pins);
     request.outputs = read_count(object.Get("outputs"), "outputs");
     request.model = read_options(object.Get("model"), "model");
-    request.directions = doubles(object, "directions", request.directionCount, pins);
-    request.displacement = doubles(object, "displacement", request.displacementCount, pins);
+    request.directions = read_doubles(object.Get("directions"), "directions", request.directionCount, pins);
+    request.displacement = read_doubles(object.Get("displacement"), "displacement", request.displacementCount, pins);
     request.threads = available_parallelism();
     return start_job(env, std::move(pins), {}, [request](const CancelToken& cancel, const Progress&) -> Deliver {
       const auto out = std::make_shared<const std::vector<float>>(predict_kernel_regime(request, cancel));
@@ -172,18 +138,18 @@ Napi::Value kernel_spectrum_job(const Napi::CallbackInfo& arguments) {
     request.layers = read_choice<Layers>(object, "layers", {"both", "output", "input"});
     request.width = read_choice<KernelWidth>(object, "width", {"finite", "infinite"});
     if (!absent(object.Get("directions"))) {
-      request.directions = doubles(object, "directions", request.directionCount, pins);
+      request.directions = read_doubles(object.Get("directions"), "directions", request.directionCount, pins);
       if (request.directionCount != request.rows.cols * (request.model.width / 2))
         throw Error(ErrorCode::InvalidData, "directions hold " + std::to_string(request.directionCount) +
                                                 " numbers; expected features times half the width.");
     }
     request.question.components = read_count(object.Get("components"), "components");
     int64_t count = 0;
-    const double* values = doubles(object, "ridges", count, pins);
+    const double* values = read_doubles(object.Get("ridges"), "ridges", count, pins);
     request.question.ridges.assign(values, values + count);
-    values = doubles(object, "powers", count, pins);
+    values = read_doubles(object.Get("powers"), "powers", count, pins);
     request.question.powers.assign(values, values + count);
-    request.question.functions = doubles(object, "functions", count, pins);
+    request.question.functions = read_doubles(object.Get("functions"), "functions", count, pins);
     const int64_t n = std::max<int64_t>(request.rows.rows, 1);
     request.question.functionCount = count / n;
     if (count % n != 0)

@@ -7,6 +7,7 @@
 #include "native/finite_sum/libsvm.h"
 #include "native/napi/convert.h"
 #include "native/napi/failure.h"
+#include "native/napi/fits.h"
 #include "native/napi/reading.h"
 
 namespace meanfield {
@@ -86,13 +87,6 @@ LinearData read_data(const Napi::Value& value, const std::string& name, Pins& pi
   return typed_data<double>(object, name, napi_float64_array, "Float64Array", pins);
 }
 
-const double* doubles(const Napi::Value& value, const std::string& name, int64_t& count, Pins& pins) {
-  size_t many = 0;
-  const double* data = read_array<double>(value, name, napi_float64_array, "Float64Array", many, pins);
-  count = static_cast<int64_t>(many);
-  return data;
-}
-
 Napi::Object result_object(Napi::Env env, const LinearFitResult& result) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("weights", float64_array(env, result.weights.data(), result.weights.size()));
@@ -102,17 +96,14 @@ Napi::Object result_object(Napi::Env env, const LinearFitResult& result) {
   object.Set("loss", result.loss);
   object.Set("dual", result.dual);
   object.Set("gap", result.gap);
-  object.Set("steps", static_cast<double>(result.steps));
+  set_outcome(object, result);
   object.Set("nonZeros", static_cast<double>(result.nonZeros));
-  object.Set("passes", result.passes);
   object.Set("queries", result.queries);
   Napi::Object seconds = Napi::Object::New(env);
   seconds.Set("setup", result.setupSeconds);
   seconds.Set("solve", result.solveSeconds);
   object.Set("seconds", seconds);
-  object.Set("stop", result.stop);
   object.Set("algorithm", result.algorithm);
-  object.Set("chosen", chosen_array(env, result.chosen));
   Napi::Array path = Napi::Array::New(env, result.path.size());
   for (size_t i = 0; i < result.path.size(); ++i) {
     const PathPoint& from = result.path[i];
@@ -132,8 +123,6 @@ Napi::Object result_object(Napi::Env env, const LinearFitResult& result) {
   object.Set("isa", result.isa);
   object.Set("device", result.device);
   object.Set("deviceReason", result.deviceReason);
-  object.Set("threads", static_cast<double>(result.threads));
-  object.Set("resumedFrom", static_cast<double>(result.resumedFrom));
   return object;
 }
 
@@ -159,19 +148,14 @@ Napi::Value fit_linear(const Napi::CallbackInfo& arguments) {
       request.targets = held->targets.data();
       request.targetCount = held->rows;
     } else {
-      request.targets = doubles(object.Get("targets"), "targets", request.targetCount, pins);
+      request.targets = read_doubles(object.Get("targets"), "targets", request.targetCount, pins);
     }
     if (!absent(object.Get("sampleWeights")))
-      request.sampleWeights = doubles(object.Get("sampleWeights"), "sampleWeights", request.sampleWeightCount, pins);
+      request.sampleWeights =
+          read_doubles(object.Get("sampleWeights"), "sampleWeights", request.sampleWeightCount, pins);
     if (!absent(object.Get("initial")))
-      request.initial = doubles(object.Get("initial"), "initial", request.initialCount, pins);
-    request.model = read_options(object.Get("model"), "model");
-    const Napi::Object algorithm = read_object(object.Get("algorithm"), "algorithm");
-    request.algorithm = read_text(algorithm.Get("name"), "algorithm.name");
-    request.algorithmOptions = read_options(algorithm.Get("options"), request.algorithm);
-    request.run = read_options(object.Get("run"), "run");
-    request.checkpoint = optional_text(object, "checkpoint", "");
-    request.resume = optional_text(object, "resume", "");
+      request.initial = read_doubles(object.Get("initial"), "initial", request.initialCount, pins);
+    read_fit(object, request);
     request.isa = optional_text(object, "isa", "");
     request.backend = optional_text(object, "backend", "cpu");
     request.fallBack = object.Get("fallBack").ToBoolean().Value();
@@ -185,15 +169,8 @@ Napi::Value fit_linear(const Napi::CallbackInfo& arguments) {
         refuse(ErrorCode::InvalidOption, "pathRatio", object.Get("pathRatio"), "a number");
       request.pathRatio = object.Get("pathRatio").As<Napi::Number>().DoubleValue();
     }
-    const auto fit = std::make_shared<LinearFit>(request);
-    const Napi::Function onPoints = arguments[1].IsFunction() ? arguments[1].As<Napi::Function>() : Napi::Function();
-    return start_job(env, std::move(pins), onPoints,
-                     [fit, held](const CancelToken& cancel, const Progress& progress) -> Deliver {
-                       std::function<void(const double*)> onPoint;
-                       if (progress) onPoint = [&](const double* row) { progress(row, linear_trace_columns().size()); };
-                       const auto result = std::make_shared<const LinearFitResult>(fit->run(cancel, onPoint));
-                       return [result](Napi::Env env) -> Napi::Value { return result_object(env, *result); };
-                     });
+    return start_fit(env, std::move(pins), arguments[1], std::make_shared<LinearFit>(request),
+                     linear_trace_columns().size(), result_object, held);
   });
 }
 
@@ -205,8 +182,8 @@ Napi::Value predict_linear_job(const Napi::CallbackInfo& arguments) {
     const Napi::Object object = read_object(arguments[0], "request");
     LinearPredictRequest request;
     request.data = read_data(object.Get("data"), "data", pins, held);
-    request.weights = doubles(object.Get("weights"), "weights", request.weightCount, pins);
-    request.intercepts = doubles(object.Get("intercepts"), "intercepts", request.outputs, pins);
+    request.weights = read_doubles(object.Get("weights"), "weights", request.weightCount, pins);
+    request.intercepts = read_doubles(object.Get("intercepts"), "intercepts", request.outputs, pins);
     request.threads = read_threads(object.Get("threads"));
     const int64_t rows = std::visit([](const auto& view) { return view.rows; }, request.data);
     const size_t count = static_cast<size_t>(rows * request.outputs);

@@ -98,6 +98,14 @@ const T* read_array(const Napi::Value& value, const std::string& name, napi_type
   return typed.Data();
 }
 
+/// The same for arrays of doubles.
+inline const double* read_doubles(const Napi::Value& value, const std::string& name, int64_t& count, Pins& pins) {
+  size_t many = 0;
+  const double* data = read_array<double>(value, name, napi_float64_array, "Float64Array", many, pins);
+  count = static_cast<int64_t>(many);
+  return data;
+}
+
 /// Allocated by the constructor itself: Node-API's own functions end the process when there is no memory.
 template <class T>
 Napi::Value copied_array(Napi::Env env, const char* typeName, const T* values, size_t count) {
