@@ -2,11 +2,10 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { Dataset } from '../data'
-import type { BoostingFit, ResidualBoosting, Scores } from '../models'
-import type { Catalogue, ModelEntry } from '../native/entries'
+import type { BoostingFit, Scores } from '../models'
 import { InvalidOptionError } from '../native/errors'
 import { addDataFlags, type DataOptions, loadData } from './data-flags'
-import { printOutcome, printRow, sayable, traceCsv, watchFit } from './fit-outcome'
+import { modelAndRun, printOutcome, printRow, scoresOf, traceCsv, watchFit } from './fit-outcome'
 import { addCatalogueFlags, type Collected, parseNumber } from './flags'
 import { writeLayerView } from './layer-view'
 import { requireFilePlaces } from './paths'
@@ -54,16 +53,10 @@ Example:
   $ meanfield fit boosting --data data/digits.csv.gz --target label --holdout 0.25 --rounds 5 --layer-view layers.html`,
     )
   const { catalogue } = require('../native') as typeof import('../native')
-  const flags = addCatalogueFlags(command, ...entries(catalogue()))
+  const flags = addCatalogueFlags(command, ...modelAndRun(catalogue(), 'boosting'))
   return command.action(async (options: BoostingFlags) => {
     process.exitCode = await fitBoosting(options, flags.collect(command))
   })
-}
-
-/** The run options are those of this model. */
-function entries(catalogue: Catalogue): [ModelEntry, Catalogue] {
-  const model = catalogue.models.find(({ name }) => name === 'boosting') as ModelEntry
-  return [sayable(model), { ...catalogue, run: model.run ?? catalogue.run }]
 }
 
 async function fitBoosting(options: BoostingFlags, { model, algorithm, run }: Collected): Promise<number> {
@@ -102,12 +95,6 @@ async function fitBoosting(options: BoostingFlags, { model, algorithm, run }: Co
     },
     describe,
   })
-}
-
-async function scoresOf(model: ResidualBoosting, parts: Record<string, Dataset>): Promise<Record<string, Scores>> {
-  const scores: Record<string, Scores> = {}
-  for (const [name, data] of Object.entries(parts)) scores[name] = await model.score(data)
-  return scores
 }
 
 type Document = Omit<BoostingFit, 'trace' | 'seconds'> & {

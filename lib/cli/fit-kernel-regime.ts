@@ -1,11 +1,9 @@
 /** `meanfield fit kernel-regime`: averaged SGD of a wide two-layer network for a file, scores and certificate, the model saved. */
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import type { Dataset } from '../data'
-import type { KernelRegimeFit, KernelRegimeNetwork, Scores } from '../models'
-import type { Catalogue, ModelEntry } from '../native/entries'
+import type { KernelRegimeFit, Scores } from '../models'
 import { addDataFlags, type DataOptions, loadData } from './data-flags'
-import { printOutcome, printRow, sayable, traceCsv, watchFit } from './fit-outcome'
+import { modelAndRun, printOutcome, printRow, scoresOf, traceCsv, watchFit } from './fit-outcome'
 import { addCatalogueFlags, type Collected } from './flags'
 import { requireFilePlaces } from './paths'
 import { writeSpectrumView } from './spectrum-view'
@@ -45,16 +43,10 @@ Example:
   $ meanfield fit kernel-regime --data data/breast-cancer.csv --target label --holdout 0.25 --spectrum-view spectrum.html`,
     )
   const { catalogue } = require('../native') as typeof import('../native')
-  const flags = addCatalogueFlags(command, ...entries(catalogue()))
+  const flags = addCatalogueFlags(command, ...modelAndRun(catalogue(), 'kernel-regime'))
   return command.action(async (options: KernelRegimeFlags) => {
     process.exitCode = await fitKernelRegime(options, flags.collect(command))
   })
-}
-
-/** The run options are those of this model. */
-function entries(catalogue: Catalogue): [ModelEntry, Catalogue] {
-  const model = catalogue.models.find(({ name }) => name === 'kernel-regime') as ModelEntry
-  return [sayable(model), { ...catalogue, run: model.run ?? catalogue.run }]
 }
 
 async function fitKernelRegime(options: KernelRegimeFlags, { model, algorithm, run }: Collected): Promise<number> {
@@ -93,12 +85,6 @@ async function fitKernelRegime(options: KernelRegimeFlags, { model, algorithm, r
     },
     describe,
   })
-}
-
-async function scoresOf(net: KernelRegimeNetwork, parts: Record<string, Dataset>): Promise<Record<string, Scores>> {
-  const scores: Record<string, Scores> = {}
-  for (const [name, data] of Object.entries(parts)) scores[name] = await net.score(data)
-  return scores
 }
 
 type Document = Omit<KernelRegimeFit, 'trace' | 'seconds'> & {

@@ -2,8 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { LinearFit, LinearLoss, Scores } from '../models'
-import type { Catalogue, ModelEntry } from '../native/entries'
-import { printOutcome, printRow, sayable, watchFit } from './fit-outcome'
+import { modelAndRun, printOutcome, printRow, traceCsv, watchFit } from './fit-outcome'
 import { addCatalogueFlags, type Collected, parseInteger, parseNumber } from './flags'
 import { addLinearDataFlags, type LinearDataOptions, loadLinearData, oneOf } from './linear-data-flags'
 import { requireFilePlaces } from './paths'
@@ -43,16 +42,10 @@ export function linearCommand(): Command {
       '\nExample:\n  $ meanfield fit linear --data data/spam.csv.gz --target label --scale standard --l1 1e-3',
     )
   const { catalogue } = require('../native') as typeof import('../native')
-  const flags = addCatalogueFlags(command, ...entries(catalogue()))
+  const flags = addCatalogueFlags(command, ...modelAndRun(catalogue(), 'linear'))
   return command.action(async (options: LinearFlags) => {
     process.exitCode = await fitLinear(options, flags.collect(command))
   })
-}
-
-/** The run options are those of this model. */
-function entries(catalogue: Catalogue): [ModelEntry, Catalogue] {
-  const model = catalogue.models.find(({ name }) => name === 'linear') as ModelEntry
-  return [sayable(model), { ...catalogue, run: model.run ?? catalogue.run }]
 }
 
 async function fitLinear(options: LinearFlags, { model, algorithm, run }: Collected): Promise<number> {
@@ -83,7 +76,7 @@ async function fitLinear(options: LinearFlags, { model, algorithm, run }: Collec
     finish: async (fitted) => {
       const scores = { train: await linear.score(train), ...(test && { test: await linear.score(test) }) }
       if (out !== undefined) await linear.save(out)
-      if (trace !== undefined) await writeFile(trace, traceCsv(fitted))
+      if (trace !== undefined) await writeFile(trace, boundsCsv(fitted))
       const { trace: _, path: points, ...rest } = fitted
       return {
         ...rest,
@@ -97,11 +90,9 @@ async function fitLinear(options: LinearFlags, { model, algorithm, run }: Collec
   })
 }
 
-function traceCsv({ trace }: LinearFit): string {
-  const columns = ['seconds', 'passes', 'queries', 'objective', 'dual'] as const
-  const lines = Array.from(trace.seconds, (_, i) => columns.map((name) => trace[name][i]).join(','))
-  return `seconds,passes,queries,primal,dual\n${lines.join('\n')}\n`
-}
+/** The objective is the primal value here. */
+const boundsCsv = ({ trace: { seconds, passes, queries, objective, dual } }: LinearFit) =>
+  traceCsv({ seconds, passes, queries, primal: objective, dual })
 
 type Document = Omit<LinearFit, 'trace' | 'path' | 'seconds'> & {
   seconds: Record<string, number>

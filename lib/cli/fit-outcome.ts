@@ -1,6 +1,6 @@
 /** What the `fit` commands of all models share: which options can be said, how a fit is watched, and how it is told in lines. */
 import type { Run } from '../models'
-import type { ModelEntry, OptionField } from '../native/entries'
+import type { Catalogue, ModelEntry, OptionField } from '../native/entries'
 import { exitCodes } from './exit'
 import { onInterrupt } from './interrupt'
 import { note, print, printJson, startProgress } from './output'
@@ -14,6 +14,22 @@ export function sayable(model: ModelEntry): ModelEntry {
       : [field]
   })
   return { ...model, options }
+}
+
+/** Of a model with run options of its own, for `addCatalogueFlags`. */
+export function modelAndRun(catalogue: Catalogue, name: string): [ModelEntry, Catalogue] {
+  const model = catalogue.models.find((entry) => entry.name === name) as ModelEntry
+  return [sayable(model), { ...catalogue, run: model.run ?? catalogue.run }]
+}
+
+/** Of a fitted model on the parts that there are. */
+export async function scoresOf<D, S>(
+  model: { score(data: D): Promise<S> },
+  parts: Record<string, D>,
+): Promise<Record<string, S>> {
+  const scores: Record<string, S> = {}
+  for (const [name, data] of Object.entries(parts)) scores[name] = await model.score(data)
+  return scores
 }
 
 interface FitSteps<F, P, D> {

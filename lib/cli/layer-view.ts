@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import type { Dataset } from '../data'
 import type { BoostingFit, ResidualBoosting } from '../models'
 import { rightSingularVectors } from '../native'
+import { evenlySpaced } from './evenly-spaced'
 
 const shownPoints = 1000
 
@@ -18,10 +19,7 @@ export async function writeLayerView(
   if (layers < 0) return
   const { layerView } = await import('../report')
   const { preparedClasses } = await import('../models/preparation')
-  // Evenly spaced rows: the same ones whenever the data are.
-  const count = Math.min(shownPoints, train.rows)
-  const shown = Array.from({ length: count }, (_, i) => Math.floor((i * train.rows) / count))
-  const sample = train.subset(shown)
+  const sample = evenlySpaced(train, shownPoints)
   const states = await model.represent(sample, { layers })
   const points = projected(states, train.columns)
   await writeFile(

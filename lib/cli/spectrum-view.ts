@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import type { Dataset } from '../data'
 import type { KernelRegimeFit, KernelRegimeNetwork } from '../models'
+import { evenlySpaced } from './evenly-spaced'
 
 /** Whose eigenvalues are all found, in about a second. */
 const shownRows = 1000
@@ -13,9 +14,8 @@ export async function writeSpectrumView(
   train: Dataset,
 ): Promise<void> {
   const { spectrumView } = await import('../report')
-  // Evenly spaced rows: the same ones whenever the data are.
-  const rows = Math.min(shownRows, train.rows)
-  const sample = train.subset(Array.from({ length: rows }, (_, i) => Math.floor((i * train.rows) / rows)))
+  const sample = evenlySpaced(train, shownRows)
+  const { rows } = sample
   const ridge = Number(options.ridge)
   const ridges = [ridge, ...Array.from({ length: 25 }, (_, i) => ridge * 10 ** ((i - 12) / 4))]
   const { eigenvalues, trace, effectiveDimension, functions } = await net.learnt(sample, { components: rows, ridges })

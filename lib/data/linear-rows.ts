@@ -1,5 +1,5 @@
 /** Rows for linear models beside Dataset: dense or sparse typed arrays, LIBSVM files. */
-import { binding, fromNative, type NativeHandle } from '../native'
+import { binding, fromNative, type NativeHandle, untilAborted } from '../native'
 import { type SplitOptions, splitRows } from './split'
 
 /** Rows × columns numbers with targets; nothing is copied. */
@@ -43,9 +43,7 @@ export interface LibsvmOptions {
 export async function readLibsvm(path: string, { signal, ...options }: LibsvmOptions = {}): Promise<LibsvmRows> {
   try {
     const job = binding().readLibsvm(path, options)
-    signal?.addEventListener('abort', job.cancel, { once: true })
-    if (signal?.aborted) job.cancel()
-    return await job.promise.finally(() => signal?.removeEventListener('abort', job.cancel))
+    return await untilAborted(job, signal)
   } catch (error) {
     throw fromNative(error)
   }

@@ -1,12 +1,7 @@
 /** What a boosted fit gives. */
 import type { BoostingTracePoint } from '../generated/catalogue'
-import {
-  type ChosenValue,
-  catalogue,
-  type NativeBoostingRequest,
-  type NativeBoostingResult,
-  type OptionValues,
-} from '../native'
+import { modelEntry, type NativeBoostingRequest, type NativeBoostingResult, type OptionValues } from '../native'
+import { type Choices, choicesByName, withDefaults } from './option-values'
 
 export type BoostingTrace = Record<keyof BoostingTracePoint, Float64Array>
 
@@ -26,7 +21,7 @@ export interface BoostingFit {
   model: 'boosting'
   algorithm: OptionValues & { name: string }
   options: OptionValues
-  chosen: Record<string, Omit<ChosenValue, 'name'>>
+  chosen: Choices
   /** Mean training loss + l2/2 ‖W‖² of the linear model that predictions use. */
   objective: number
   loss: number
@@ -49,9 +44,6 @@ export interface BoostingFit {
   resumedFrom?: number
 }
 
-export const boostingEntry = () =>
-  catalogue().models.find(({ name }) => name === 'boosting') as ReturnType<typeof catalogue>['models'][number]
-
 /** Index of the largest number, the first among equals. */
 export function firstLargest(values: Float64Array): number {
   return values.reduce((best, value, i) => (value > (values[best] as number) ? i : best), 0)
@@ -68,15 +60,13 @@ export function describeBoosting(
   const layers = bestLayer ?? steps
   const at = (column: keyof BoostingTrace) => trace[column][layers] ?? Number.NaN
   const gap = at('frankWolfeGap')
-  const fields = boostingEntry()
-  const own = fields.algorithms.find(({ name }) => name === algorithm.name)?.options ?? []
-  const filled = (list: typeof own, given: OptionValues) =>
-    Object.fromEntries(list.map(({ name, default: value }) => [name, given[name] ?? value]))
+  const entry = modelEntry('boosting')
+  const fields = entry.algorithms.find(({ name }) => name === algorithm.name)?.options ?? []
   return {
     model: 'boosting',
-    algorithm: { name: algorithm.name, ...filled(own, algorithm.options) },
-    options: filled(fields.options, model),
-    chosen: Object.fromEntries(result.chosen.map(({ name, ...choice }) => [name, choice])),
+    algorithm: { name: algorithm.name, ...withDefaults(fields, algorithm.options) },
+    options: withDefaults(entry.options, model),
+    chosen: choicesByName(result.chosen),
     objective: at('objective'),
     loss: at('loss'),
     certificate: {

@@ -29,6 +29,7 @@ export {
   type MinimaxRunOptions,
   type MinimaxTrace,
 } from './minimax-game'
+export type { Choices } from './option-values'
 export {
   ParticleMeasure,
   type ParticleMeasureFit,

@@ -10,18 +10,19 @@ import {
 } from '../generated/catalogue'
 import {
   binding,
-  type ChosenValue,
-  catalogue,
   type Device,
   DeviceError,
   fromNative,
   InvalidDataError,
+  modelEntry,
   type NativeKernelRegimeRequest,
   type NativeKernelRegimeResult,
   type OptionValues,
+  untilAborted,
 } from '../native'
 import { Jobs } from './jobs'
 import { type KernelSpectrum, type SpectrumOptions, spectrumOf } from './kernel-spectrum'
+import { type Choices, choicesByName, resolvedModel, withDefaults } from './option-values'
 import {
   type Preparation,
   prepare,
@@ -82,7 +83,7 @@ export interface KernelRegimeFit {
   model: 'kernel-regime'
   algorithm: OptionValues & { name: string }
   options: OptionValues
-  chosen: Record<string, Omit<ChosenValue, 'name'>>
+  chosen: Choices
   /** Mean loss + ridge/2 · distance, at the averaged parameters. */
   objective: number
   loss: number
@@ -132,7 +133,7 @@ export class KernelRegimeNetwork {
   /** Throws InvalidOptionError for an unknown option; values are checked when it is fitted. */
   constructor(options: KernelRegimeModelOptions = {}) {
     requireNames('KernelRegimeNetwork', options, [
-      ...entry().options.map(({ name }) => name),
+      ...modelEntry('kernel-regime').options.map(({ name }) => name),
       'algorithm',
       'scale',
       'scaleTargets',
@@ -146,7 +147,10 @@ export class KernelRegimeNetwork {
       async () => {
         const start = performance.now()
         const { validation, device = 'auto', signal: _, checkpoint, resume, ...run } = options
-        requireNames('fit', options, [...(entry().run ?? []).map(({ name }) => name), ...fitOptionNames])
+        requireNames('fit', options, [
+          ...(modelEntry('kernel-regime').run ?? []).map(({ name }) => name),
+          ...fitOptionNames,
+        ])
         if (device !== 'auto' && device !== 'cpu')
           throw new DeviceError(`device is '${device}', but this model runs on the CPU alone; use 'auto' or 'cpu'.`)
         const { algorithm = 'averaged-sgd', scale, scaleTargets, ...model } = this.options
@@ -230,9 +234,7 @@ export class KernelRegimeNetwork {
     try {
       const matrix = await preparedFeatures(preparation, features)
       const job = binding().predictKernelRegime({ features: matrix, outputs: k, model, directions, displacement })
-      signal?.addEventListener('abort', job.cancel, { once: true })
-      if (signal?.aborted) job.cancel()
-      return await job.promise.finally(() => signal?.removeEventListener('abort', job.cancel))
+      return await untilAborted(job, signal)
     } catch (error) {
       throw signal?.aborted ? abortError(signal.reason) : fromNative(error)
     }
@@ -326,12 +328,6 @@ export class KernelRegimeNetwork {
   }
 }
 
-function entry() {
-  return catalogue().models.find(({ name }) => name === 'kernel-regime') as ReturnType<
-    typeof catalogue
-  >['models'][number]
-}
-
 /** One output for two classes or a column of numbers. */
 function outputsOf({ classes, targetScalers }: Preparation): number {
   if (classes) return classes.length === 2 ? 1 : classes.length
@@ -357,22 +353,21 @@ function describe(
   preparing: number,
 ): KernelRegimeFit {
   const { directions: _, displacement: __, seconds, stop, resumedFrom, chosen, trace, ...rest } = result
-  const chosenValues = Object.fromEntries(chosen.map(({ name, ...value }) => [name, value]))
-  const resolved = (fields: readonly { name: string; default: unknown }[], asked: OptionValues) =>
+  const choices = choicesByName(chosen)
+  const entry = modelEntry('kernel-regime')
+  const fields = entry.algorithms.find(({ name }) => name === algorithm.name)?.options ?? []
+  // The sharpness of an activation that has none stays 'auto', and is left out.
+  const told = (list: typeof fields, given: OptionValues) =>
     Object.fromEntries(
-      fields.flatMap(({ name, default: otherwise }) => {
-        const value = asked[name] !== undefined && asked[name] !== 'auto' ? asked[name] : otherwise
-        const settled = chosenValues[name]?.value ?? value
-        return settled === 'auto' || settled === undefined ? [] : [[name, settled]]
-      }),
-    ) as OptionValues
-  const { options, algorithms } = entry()
-  const fields = algorithms.find(({ name }) => name === algorithm.name)?.options ?? []
+      Object.entries(resolvedModel({ options: withDefaults(list, given), chosen: choices })).filter(
+        ([, value]) => value !== 'auto',
+      ),
+    )
   return {
     model: 'kernel-regime',
-    algorithm: { ...resolved(fields, algorithm.options), name: algorithm.name },
-    options: resolved(options, model),
-    chosen: chosenValues,
+    algorithm: { ...told(fields, algorithm.options), name: algorithm.name },
+    options: told(entry.options, model),
+    chosen: choices,
     ...rest,
     trace: columnArrays(kernelRegimeTraceColumns, trace),
     seconds: { ...seconds, setup: seconds.setup + preparing },

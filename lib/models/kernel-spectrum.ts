@@ -1,6 +1,6 @@
 /** The spectrum of a tangent kernel on given rows (Nitanda, Suzuki, ICLR 2021, Sections 3 and 4). */
 import { requireNames } from '../data/options'
-import { binding, fromNative, InvalidOptionError, type NativeMatrix, type OptionValues } from '../native'
+import { binding, fromNative, InvalidOptionError, type NativeMatrix, type OptionValues, untilAborted } from '../native'
 import { abortError } from './run'
 
 export interface SpectrumOptions {
@@ -85,9 +85,7 @@ export async function spectrumOf(
       seed,
       ...(directions && { directions }),
     })
-    signal?.addEventListener('abort', job.cancel, { once: true })
-    if (signal?.aborted) job.cancel()
-    const found = await job.promise.finally(() => signal?.removeEventListener('abort', job.cancel))
+    const found = await untilAborted(job, signal)
     const count = found.eigenvalues.length
     const piece = (all: Float64Array, f: number, size: number) => all.slice(f * size, (f + 1) * size)
     return {

@@ -10,7 +10,6 @@ import {
 import {
   binding,
   type ChosenDevice,
-  type ChosenValue,
   chooseDevice,
   type Device,
   fromNative,
@@ -19,9 +18,11 @@ import {
   type NativeLinearResult,
   type NativePathPoint,
   type OptionValues,
+  untilAborted,
 } from '../native'
 import { Jobs } from './jobs'
 import { describeTargets, indicesOf, type LinearData, type Loss, rowsFor, targetColumns, weighted } from './linear-data'
+import { type Choices, choicesByName } from './option-values'
 import { type Preparation, preparedClasses, requireRegression } from './preparation'
 import type { Run } from './run'
 import { readModel, type SavedModel, writeModel } from './saved-model'
@@ -77,7 +78,7 @@ export interface LinearFit {
   model: 'linear'
   algorithm: OptionValues & { name: string }
   options: OptionValues
-  chosen: Record<string, Omit<ChosenValue, 'name'>>
+  chosen: Choices
   /** P(w): mean loss + l1 |w|₁ + l2/2 |w|². */
   objective: number
   loss: number
@@ -215,9 +216,7 @@ export class LinearModel {
     const { preparation, weights, intercepts } = this.#require()
     try {
       const job = binding().predictLinear({ data: rowsFor(data, preparation), weights, intercepts })
-      signal?.addEventListener('abort', job.cancel, { once: true })
-      if (signal?.aborted) job.cancel()
-      return await job.promise.finally(() => signal?.removeEventListener('abort', job.cancel))
+      return await untilAborted(job, signal)
     } catch (error) {
       throw fromNative(error)
     }
@@ -332,7 +331,7 @@ function describe(
     model: 'linear',
     algorithm: { name: result.algorithm, ...algorithm.options },
     options: model,
-    chosen: Object.fromEntries(result.chosen.map(({ name, ...choice }) => [name, choice])),
+    chosen: choicesByName(result.chosen),
     objective,
     loss,
     certificate: { primal: objective, dual, gap, standardError: 0 },

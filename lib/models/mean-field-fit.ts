@@ -2,15 +2,14 @@
 import { type TracePoint, traceColumns } from '../generated/catalogue'
 import {
   type ChosenDevice,
-  type ChosenValue,
-  catalogue,
+  modelEntry,
   type NativeCertificate,
   type NativeFitRequest,
   type NativeFitResult,
-  type OptionField,
   type OptionValues,
   type Precision,
 } from '../native'
+import { type Choices, choicesByName, withDefaults } from './option-values'
 import { columnArrays } from './trace-columns'
 
 /** Columns of the trace, each an array with an entry a trace point. */
@@ -23,7 +22,7 @@ export interface MeanFieldFit {
   /** Options of the model, those that follow from the data and the defaults among them. */
   options: OptionValues
   /** Values that were left to `'auto'`, each with the formula that gave it. */
-  chosen: Record<string, Omit<ChosenValue, 'name'>>
+  chosen: Choices
   /** F(q): mean loss + ridge term, without the entropy, which is in the certificate's primal. */
   objective: number
   /** Mean loss over the training rows. */
@@ -64,30 +63,22 @@ export interface MeanFieldFit {
 /** A fit without its arrays: what is saved with a model. */
 export type MeanFieldSummary = Omit<MeanFieldFit, 'trace' | 'snapshots'>
 
-/** The fields of the model and of the algorithm named. */
-function fieldsOf(algorithm: string): { model: OptionField[]; algorithm: OptionField[] } {
-  const entry = catalogue().models.find(({ name }) => name === 'mean-field')
-  return {
-    model: entry?.options ?? [],
-    algorithm: entry?.algorithms.find(({ name }) => name === algorithm)?.options ?? [],
-  }
-}
-
 export function describeFit(
   { algorithm, model, run, train, precision = 'float32' }: NativeFitRequest,
   result: NativeFitResult,
   device: ChosenDevice,
   preparing: number,
 ): MeanFieldFit {
-  const fields = fieldsOf(algorithm.name)
-  const chosen = Object.fromEntries(result.chosen.map(({ name, value, why }) => [name, { value, why }]))
-  const options = withDefaults(fields.algorithm, algorithm.options)
+  const entry = modelEntry('mean-field')
+  const fields = entry.algorithms.find(({ name }) => name === algorithm.name)?.options ?? []
+  const chosen = choicesByName(result.chosen)
+  const options = withDefaults(fields, algorithm.options)
   const minibatch = Number(chosen.minibatch?.value ?? options.minibatch ?? train.rows)
   const { objective, loss, certificate, snapshots, steps, passes, seconds, isa, threads } = result
   return {
     model: 'mean-field',
     algorithm: { name: algorithm.name, ...options },
-    options: withDefaults(fields.model, model),
+    options: withDefaults(entry.options, model),
     chosen,
     objective,
     loss,
@@ -107,13 +98,4 @@ export function describeFit(
     seed: Number(run.seed ?? 0),
     ...(result.resumedFrom >= 0 && { resumedFrom: result.resumedFrom }),
   }
-}
-
-/** The options of a model with what was chosen put in, so that predictions depend neither on defaults nor on 'auto'. */
-export function resolvedModel({ options, chosen }: MeanFieldFit): OptionValues {
-  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, chosen[name]?.value ?? value]))
-}
-
-function withDefaults(fields: OptionField[], given: OptionValues): OptionValues {
-  return Object.fromEntries(fields.map((field) => [field.name, given[field.name] ?? field.default]))
 }

@@ -4,19 +4,20 @@ import { requireBoolean, requireNames } from '../data/options'
 import { type TracePoint, traceColumns } from '../generated/catalogue'
 import {
   binding,
-  catalogue,
   chooseDevice,
   choosePrecision,
   fromNative,
   InvalidDataError,
   InvalidOptionError,
+  modelEntry,
   type NativeFitRequest,
   type OptionValues,
+  untilAborted,
 } from '../native'
 import { type Begun, fitMany, type MeanFieldManyOptions, type MeanFieldManyRun, type Preparing } from './fit-many'
 import { Jobs } from './jobs'
 import { chooseLoss, classLoss, type Loss, outputsOf, tableOf } from './losses'
-import { describeFit, type MeanFieldFit, type MeanFieldSummary, resolvedModel } from './mean-field-fit'
+import { describeFit, type MeanFieldFit, type MeanFieldSummary } from './mean-field-fit'
 import {
   type MeanFieldFitOptions,
   type MeanFieldNetworkOptions,
@@ -24,6 +25,7 @@ import {
   requireFitOptions,
 } from './mean-field-options'
 import { fitStream, type ReadyFit } from './mean-field-stream'
+import { resolvedModel } from './option-values'
 import {
   type Preparation,
   prepare,
@@ -72,10 +74,7 @@ export class MeanFieldNetwork {
   constructor(options: MeanFieldNetworkOptions = {}) {
     if (typeof options === 'object' && options !== null && 'outputs' in options)
       throw new InvalidOptionError('the number of outputs follows from the data; leave the option outputs out.')
-    const names =
-      catalogue()
-        .models.find(({ name }) => name === 'mean-field')
-        ?.options.map(({ name }) => name) ?? []
+    const names = modelEntry('mean-field').options.map(({ name }) => name)
     requireNames('MeanFieldNetwork', options, [...names, 'algorithm', 'scale', 'scaleTargets'])
     const { algorithm } = options
     this.options = { ...options, ...(typeof algorithm === 'object' && { algorithm: { ...algorithm } }) }
@@ -181,9 +180,7 @@ export class MeanFieldNetwork {
     try {
       const matrix = await preparedFeatures(preparation, features)
       const job = binding().predictMeanField({ features: matrix, particles, model, backend: chooseDevice(device).name })
-      signal?.addEventListener('abort', job.cancel, { once: true })
-      if (signal?.aborted) job.cancel()
-      const outputs = await job.promise.finally(() => signal?.removeEventListener('abort', job.cancel))
+      const outputs = await untilAborted(job, signal)
       return preparation.targetScalers ? restoredOutputs(preparation.targetScalers, outputs) : outputs
     } catch (error) {
       throw signal?.aborted ? abortError(signal.reason) : fromNative(error)

@@ -14,11 +14,13 @@ import {
   type NativeFitRequest,
   type NativeFitResult,
   type OptionValues,
+  untilAborted,
 } from '../native'
 import { type Loss, tableOf } from './losses'
-import { describeFit, type MeanFieldFit, resolvedModel } from './mean-field-fit'
+import { describeFit, type MeanFieldFit } from './mean-field-fit'
 import type { Fitted, MeanFieldNetwork } from './mean-field-network'
 import type { MeanFieldNetworkOptions } from './mean-field-options'
+import { resolvedModel } from './option-values'
 import { type Preparation, preparationToJson } from './preparation'
 import { abortError, Run } from './run'
 import { readModel, writeModel } from './saved-model'
@@ -251,10 +253,10 @@ class StreamRun {
   }
 
   async #native(request: NativeFitRequest): Promise<NativeFitResult> {
-    const job = binding().fitMeanField(request, () => {})
-    this.signal.addEventListener('abort', job.cancel, { once: true })
-    if (this.signal.aborted) job.cancel()
-    return job.promise.finally(() => this.signal.removeEventListener('abort', job.cancel))
+    return untilAborted(
+      binding().fitMeanField(request, () => {}),
+      this.signal,
+    )
   }
 
   /** Nothing where it was aborted while the rows were still being looked at. */

@@ -15,13 +15,15 @@ import {
   fromNative,
   InvalidDataError,
   InvalidOptionError,
+  modelEntry,
   type NativeBoostingRequest,
   type NativeBoostingResult,
   type NativeLayers,
   type OptionValues,
+  untilAborted,
 } from '../native'
 import type { NativeJob } from '../native/binding'
-import { type BoostingFit, boostingEntry, describeBoosting, firstLargest } from './boosting-fit'
+import { type BoostingFit, describeBoosting, firstLargest } from './boosting-fit'
 import { Jobs } from './jobs'
 import { type Preparation, prepare, preparedClasses, preparedFeatures, type Rows, requireDataset } from './preparation'
 import type { Run } from './run'
@@ -96,7 +98,7 @@ export class ResidualBoosting {
     if (typeof options === 'object' && options !== null && 'outputs' in options)
       throw new InvalidOptionError('the number of outputs follows from the data; leave the option outputs out.')
     requireNames('ResidualBoosting', options, [
-      ...boostingEntry().options.map(({ name }) => name),
+      ...modelEntry('boosting').options.map(({ name }) => name),
       'algorithm',
       'scale',
     ])
@@ -109,7 +111,7 @@ export class ResidualBoosting {
       async () => {
         const start = performance.now()
         const { validation, useBestLayer = false, device = 'auto', signal: _, checkpoint, resume, ...run } = options
-        const runNames = (boostingEntry().run ?? []).map(({ name }) => name)
+        const runNames = (modelEntry('boosting').run ?? []).map(({ name }) => name)
         requireNames('fit', options, [...runNames, ...fitOptionNames])
         if (device !== 'auto' && device !== 'cpu')
           throw new DeviceError(`device is '${device}', but boosting runs on the CPU alone; use 'auto' or 'cpu'.`)
@@ -305,9 +307,7 @@ export class ResidualBoosting {
         mixes: first(tensors.mixes),
         linear: tensors.linears.subarray(layers * linear, (layers + 1) * linear),
       })
-      signal?.addEventListener('abort', job.cancel, { once: true })
-      if (signal?.aborted) job.cancel()
-      return await job.promise.finally(() => signal?.removeEventListener('abort', job.cancel))
+      return await untilAborted(job, signal)
     } catch (error) {
       throw fromNative(error)
     }

@@ -1,6 +1,14 @@
 /** Many scores of mean-field networks in one native call. */
 import type { Dataset } from '../data'
-import { binding, CancelledError, catalogue, fromNative, type NativeMatrix, type OptionValues } from '../native'
+import {
+  binding,
+  CancelledError,
+  fromNative,
+  modelEntry,
+  type NativeMatrix,
+  type OptionValues,
+  untilAborted,
+} from '../native'
 import { inner, once } from './maps'
 import { type Preparation, preparedFeatures, restoredOutputs } from './preparation'
 import { abortError } from './run'
@@ -23,11 +31,7 @@ export interface ScoreManyOptions {
 
 /** Reading what the addon would fill in itself takes longer than a small prediction. */
 function withoutDefaults(model: OptionValues): OptionValues {
-  defaults ??= new Map(
-    catalogue()
-      .models.find(({ name }) => name === 'mean-field')
-      ?.options.map((field) => [field.name, field.default]),
-  )
+  defaults ??= new Map(modelEntry('mean-field').options.map((field) => [field.name, field.default]))
   const other: OptionValues = {}
   for (const name in model) if (model[name] !== defaults.get(name)) other[name] = model[name] as OptionValues[string]
   return other
@@ -65,8 +69,7 @@ export async function scoreMany<T extends { data: Dataset }>(
     })),
     threads,
   )
-  signal?.addEventListener('abort', job.cancel, { once: true })
-  const predictions = await job.promise.finally(() => signal?.removeEventListener('abort', job.cancel))
+  const predictions = await untilAborted(job, signal)
   let next = 0
   return made.map((entry): PromiseSettledResult<Scores> => {
     if (entry.status === 'rejected') return entry

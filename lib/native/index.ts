@@ -1,6 +1,6 @@
 /** The native layer with errors turned into classes; nothing above it touches the addon directly. */
 import type { NativeInfo, NativeMatrix } from './binding'
-import type { Catalogue } from './entries'
+import type { Catalogue, ModelEntry } from './entries'
 import { fromNative } from './errors'
 import { binding } from './load'
 
@@ -9,6 +9,7 @@ export { type ChosenDevice, chooseDevice, choosePrecision, cudaDevices, type Dev
 export type * from './entries'
 export * from './errors'
 export { binding } from './load'
+export { untilAborted } from './until-aborted'
 
 function guarded<T>(work: () => T): T {
   try {
@@ -27,6 +28,9 @@ export function catalogue(): Catalogue {
   parsed ??= guarded(() => JSON.parse(binding().catalogue()) as Catalogue)
   return parsed
 }
+
+export const modelEntry = (name: string): ModelEntry =>
+  catalogue().models.find((entry) => entry.name === name) as ModelEntry
 
 /** Leading right singular vectors (count × columns, not centred) and singular values, largest first. */
 export const rightSingularVectors = (

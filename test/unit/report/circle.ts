@@ -1,18 +1,12 @@
 /** The tangent kernel of ReLU networks on the unit circle, in closed form: R = 1/(20√2), γ = 10√2 (Nitanda and Suzuki 2021, figure 2). */
 import type { SpectrumRecord } from '../../../lib/report'
-
-const h = (k: number) => (k === 0 ? 1 / 4 : k % 2 === 1 ? 1 / (Math.PI * k) ** 2 : 0)
-
-/** Of both layers together, at frequency k. */
-function eigenvalue(k: number): number {
-  const output = k === 0 ? 1 / Math.PI ** 2 : k === 1 ? 1 / 16 : k % 2 === 0 ? 1 / (Math.PI * (k * k - 1)) ** 2 : 0
-  const input = (k === 0 ? h(1) : (h(k - 1) + h(k + 1)) / 2) / 800 + h(k) / 4
-  return output + input
-}
+import { circleEigenvalue } from '../../../lib/reproduce/tangent-kernel'
 
 /** A fit on `rows` points whose target is the mean of the eigenfunctions 3 to 10, by kernel ridge regression with some noise. */
 export function circleRecord(rows = 1000, ridge = 1e-3): SpectrumRecord {
-  const eigenvalues = Array.from({ length: rows }, (_, j) => eigenvalue(Math.ceil(j / 2))).sort((a, b) => b - a)
+  const eigenvalues = Array.from({ length: rows }, (_, j) => circleEigenvalue('both', Math.ceil(j / 2))).sort(
+    (a, b) => b - a,
+  )
   const noise = (i: number) => 2e-3 * Math.sin(12.9898 * i) * Math.cos(78.233 * i)
   const target = eigenvalues.map((_, i) => (i >= 2 && i < 10 ? 1 / 8 : 0) + noise(i + 1))
   const dimension = (at: number) => eigenvalues.reduce((sum, value) => sum + value / (value + at), 0)
