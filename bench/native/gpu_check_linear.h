@@ -81,7 +81,7 @@ Timing time(const Shape& s, const LinearBackend* backend, int device, const Time
   const Vector w(static_cast<size_t>(sum.size), 0.01);
   for (int on = 0; on < 2; ++on) {
     if (on == 0)
-      sum.move_to(backend, device);
+      sum.move_to(backend, uint64_t{1} << device);
     else
       sum.device = nullptr;
     Pass pass;

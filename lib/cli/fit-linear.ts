@@ -31,7 +31,7 @@ export function linearCommand(): Command {
     .option('--path-ratio <ratio>', 'Smallest l1 of the path as a part of the largest.', (text) =>
       parseNumber(text, '--path-ratio'),
     )
-    .option('--device <name>', 'auto, cpu, cuda or cuda:N.', 'auto')
+    .option('--device <name>', 'auto, cpu, cuda, cuda:N, or cuda:N,N for several.', 'auto')
     .option('--trace <file>', 'Write seconds, passes, queries, primal and dual at every check here, as CSV.')
     .option('--out <file>', 'Save the fitted model here (safetensors).')
     .option('--checkpoint <file>', 'Write checkpoints here; after Ctrl-C the run can go on from it.')

@@ -59,8 +59,8 @@ export interface LinearFitOptions extends LinearRunOptions {
   initial?: Float64Array
   /**
    * `'auto'` (default): a GPU where there is one, the method runs there and the data are worth the way, else the CPU, with the
-   * reason in `deviceReason`. `'cuda'` and `'cuda:N'` insist; then `algorithm: 'auto'` chooses among the methods of full gradients and
-   * minibatches. The data lie on one device.
+   * reason in `deviceReason`. `'cuda'`, `'cuda:N'` and `'cuda:N,N'` insist; then `algorithm: 'auto'` chooses among the methods of full gradients
+   * and minibatches. Several devices share the rows.
    */
   device?: Device
   signal?: AbortSignal

@@ -5,7 +5,7 @@ import { binding } from './load'
 
 /**
  * `auto` takes a GPU where there is one that can be used; `cuda` (the first) and `cuda:1` insist on it, `cuda:0,1` on several,
- * which share the particles.
+ * which share the particles, or for linear models the rows.
  */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${string}`
 

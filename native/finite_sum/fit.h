@@ -32,7 +32,7 @@ struct LinearFitRequest {
   int64_t path = 0;         // points of a regularization path, 0: a single fit
   double pathRatio = 1e-2;  // smallest λ of the path as a part of λ_max
   std::string isa;
-  std::string backend = "cpu";        // cpu, cuda, cuda:N
+  std::string backend = "cpu";        // cpu, cuda, cuda:N, cuda:N,N
   bool fallBack = false;              // to the CPU where the method, the data or the device asks for it
   const LinearBackend* on = nullptr;  // the device's table, in the place of the one that `backend` names: for tests
 };
@@ -81,7 +81,7 @@ const LinearAlgorithm& find_linear_algorithm(const std::string& name);
 /// Where the data of a fit are (placement.h).
 struct LinearPlace {
   const LinearBackend* backend = nullptr;  // null: the CPU
-  int device = 0;
+  uint64_t devices = 0;                    // bit i for device i
   std::string name = "cpu";
   bool asked = false;  // for this device, not for whatever is best
 };

@@ -1,6 +1,7 @@
 #include "native/finite_sum/placement.h"
 
 #include "native/kernels/devices.h"
+#include "native/kernels/shards.h"
 
 namespace meanfield {
 
@@ -15,22 +16,18 @@ constexpr int64_t kSmall = 1 << 20;
 LinearPlace choose_linear_place(const LinearFitRequest& request) {
   LinearPlace place;
   place.asked = !request.fallBack;
-  if (request.on) {
-    place.backend = request.on;
-    place.name = request.backend;
-    return place;
-  }
   if (request.backend == "cpu") return place;
-  const uint64_t devices = cuda_device_set(request.backend);
-  if (devices == 0)
-    throw Error(ErrorCode::InvalidOption,
-                "backend is '" + request.backend + "'; expected 'cpu', 'cuda' or 'cuda:N' for a linear model.");
-  while (!(devices >> place.device & 1)) ++place.device;
-  if (devices >> place.device != 1)
-    throw Error(ErrorCode::InvalidOption, "device is '" + request.backend +
-                                              "', but the data of a linear model are on one device; name one of them.");
-  place.backend = linear_cuda_backend(place.device);
-  place.name = "cuda:" + std::to_string(place.device);
+  place.devices = cuda_device_set(request.backend);
+  if (place.devices == 0)
+    throw Error(ErrorCode::InvalidOption, "backend is '" + request.backend +
+                                              "'; expected 'cpu', 'cuda', 'cuda:N' or 'cuda:N,N' for a linear model.");
+  const std::vector<int> numbers = shards::devices_of(place.devices);
+  place.name = "cuda:";
+  for (int number : numbers) place.name += (place.name.back() == ':' ? "" : ",") + std::to_string(number);
+  if (request.on)
+    place.backend = request.on;
+  else
+    place.backend = numbers.size() > 1 ? sharded_linear_cuda_backend(place.devices) : linear_cuda_backend(numbers[0]);
   return place;
 }
 
@@ -57,7 +54,7 @@ std::string move_to_place(FiniteSum& f, const LinearPlace& place, const std::str
              " products a pass, less than what is worth the way to a device";
   if (!reason.empty()) return reason + ".";
   try {
-    f.move_to(place.backend, place.device);
+    f.move_to(place.backend, place.devices);
   } catch (const Error& error) {
     if (place.asked) throw;
     return error.what();

@@ -127,7 +127,7 @@ void FiniteSum::chunk_pass(int64_t first, int64_t last, const double* w, Pass& o
   }
 }
 
-void FiniteSum::move_to(const LinearBackend* backend, int number) {
+void FiniteSum::move_to(const LinearBackend* backend, uint64_t devices) {
   std::vector<int64_t> starts;
   if (x.sparse)
     for (int64_t i = 0; i <= n; ++i) starts.push_back(x.begin(i) - x.begin(0));
@@ -145,7 +145,8 @@ void FiniteSum::move_to(const LinearBackend* backend, int number) {
   shape.classes = y.classes;
   shape.sampleWeights = weights;
   shape.loss = loss;
-  shape.device = number;
+  shape.devices = devices;
+  while (!(devices >> shape.device & 1)) ++shape.device;
   device = std::make_shared<LinearDevice>(backend, shape);
 }
 

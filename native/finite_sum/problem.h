@@ -138,8 +138,8 @@ class FiniteSum {
 
   /// ∇F(w), derivatives and the two sums, in one reading of the data. `counted` adds n examples and n/minibatch queries.
   void pass(const double* w, Pass& out, bool curvatures = false);
-  /// Puts the data on a device, where everything that reads all rows is computed from then on.
-  void move_to(const LinearBackend* backend, int number);
+  /// Puts the data on these devices (bit i for device i), where everything that reads all rows is computed from then on.
+  void move_to(const LinearBackend* backend, uint64_t devices);
   /// Sends derivatives and curvatures to the device where they are not there.
   void send(Pass& pass) const;
   /// Margins of all rows, n × k.

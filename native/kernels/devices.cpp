@@ -9,6 +9,7 @@
 #include "native/core/errors.h"
 #include "native/kernels/cuda/library.h"
 #include "native/kernels/sharded.h"
+#include "native/kernels/sharded_linear.h"
 
 namespace meanfield {
 
@@ -162,9 +163,13 @@ uint64_t cuda_device_set(const std::string& name) {
 }
 
 const Backend* sharded_cuda_backend(uint64_t devices) {
-  for (int device = 0; device < 64; ++device)
-    if (devices >> device & 1) cuda_backend(device);
+  for (int device : shards::devices_of(devices)) cuda_backend(device);
   return Sharded<cuda_backend>::backend();
+}
+
+const LinearBackend* sharded_linear_cuda_backend(uint64_t devices) {
+  for (int device : shards::devices_of(devices)) linear_cuda_backend(device);
+  return ShardedLinear<linear_cuda_backend>::backend();
 }
 
 }  // namespace meanfield

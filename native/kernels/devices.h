@@ -47,5 +47,7 @@ double cuda_peak(int device, Precision precision);
 uint64_t cuda_device_set(const std::string& name);
 /// The backend over several devices (sharded.h). Throws as cuda_backend does, for the first that cannot be used.
 const Backend* sharded_cuda_backend(uint64_t devices);
+/// The same for the finite sums of linear models (sharded_linear.h).
+const LinearBackend* sharded_linear_cuda_backend(uint64_t devices);
 
 }  // namespace meanfield

@@ -18,7 +18,7 @@
 namespace meanfield {
 
 /// Raised whenever the table or a struct in it changes; a shared library with another version is refused.
-constexpr uint32_t kBackendVersion = 6;
+constexpr uint32_t kBackendVersion = 7;
 
 enum class Status : int32_t { Ok = 0, Cancelled = 1, OutOfMemory = 2, DeviceFailure = 3 };
 

@@ -30,6 +30,9 @@ struct LinearShape {
   const double* sampleWeights;  // n with mean 1; null: ones
   Loss loss;
   int32_t device;
+  uint64_t devices;  // a sharded backend: bit i for device i
+
+  int64_t targets_of_row() const { return loss.kind == LossKind::Softmax || classes ? 1 : outputs; }
 };
 
 /// How derivatives g become a dual point (finite_sum/dual_bound.cpp): g' = keep_c g + share_c g⁰, g⁰ the extreme derivative of
@@ -50,7 +53,7 @@ constexpr int32_t kNoSlot = -1;
 
 struct LinearBackend {
   uint32_t version;  // kBackendVersion
-  const char* isa;   // generation of the device
+  const char* isa;   // generation of the device; "several devices"
 
   Status (*open)(const LinearShape* shape, void** sum);
   void (*close)(void* sum);

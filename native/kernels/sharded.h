@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "native/core/thread_pool.h"
-#include "native/kernels/kernels.h"
+#include "native/kernels/shards.h"
 
 namespace meanfield {
 
@@ -43,65 +42,30 @@ class Sharded {
     int64_t k() const { return shape.neuron.outputs; }
   };
 
-  static std::string& message() {
-    static thread_local std::string text;
-    return text;
-  }
-  /// No exception leaves the table.
-  template <class F>
-  static Status guarded(F&& f) {
-    message().clear();
-    try {
-      return f();
-    } catch (const std::bad_alloc&) {
-      return Status::OutOfMemory;
-    }
-  }
-  /// f(shard, its number) on all shards at once; the first failure of them.
   template <class F>
   static Status on_all(void* network, F&& f) {
-    return guarded([&] {
-      Net& net = *static_cast<Net*>(network);
-      std::vector<Status> status(net.shards.size(), Status::Ok);
-      std::vector<std::string> words(net.shards.size());
-      net.pool->run(static_cast<int64_t>(net.shards.size()), [&](int64_t index, int) {
-        const size_t s = static_cast<size_t>(index);
-        const Shard& shard = net.shards[s];
-        status[s] = f(shard, s);
-        if (status[s] != Status::Ok && shard.backend->message) words[s] = shard.backend->message();
-      });
-      for (size_t s = 0; s < status.size(); ++s)
-        if (status[s] != Status::Ok) {
-          message() = words[s];
-          return status[s];
-        }
-      return Status::Ok;
-    });
+    Net& net = *static_cast<Net*>(network);
+    return shards::on_all(net.shards, *net.pool, f);
   }
 
   static Status open(const NetworkShape* shape, void** network) {
-    return guarded([&] {
+    return shards::guarded([&] {
       auto net = std::make_unique<Net>();
       net->shape = *shape;
-      std::vector<int> devices;
-      for (int device = 0; device < 64; ++device)
-        if (shape->devices >> device & 1) devices.push_back(device);
-      const int64_t shards = std::min<int64_t>(static_cast<int64_t>(devices.size()), shape->particles);
-      for (int64_t s = 0; s < shards; ++s) {
+      const std::vector<int> devices = shards::devices_of(shape->devices);
+      const int64_t count = std::min<int64_t>(static_cast<int64_t>(devices.size()), shape->particles);
+      for (int64_t s = 0; s < count; ++s) {
         NetworkShape part = *shape;
         part.device = devices[static_cast<size_t>(s)];
         part.devices = 0;
-        part.firstParticle = shape->particles * s / shards;
-        part.particles = shape->particles * (s + 1) / shards - part.firstParticle;
+        part.firstParticle = shape->particles * s / count;
+        part.particles = shape->particles * (s + 1) / count - part.firstParticle;
         Shard shard{kPart(part.device), nullptr, part.firstParticle, part.particles};
-        const Status status = shard.backend->open(&part, &shard.network);
-        if (status != Status::Ok) {
-          if (shard.backend->message) message() = shard.backend->message();
-          return status;
-        }
+        const Status status = shards::told(shard, shard.backend->open(&part, &shard.network));
+        if (status != Status::Ok) return status;
         net->shards.push_back(shard);
       }
-      net->pool = std::make_unique<ThreadPool>(static_cast<int>(shards));
+      net->pool = std::make_unique<ThreadPool>(static_cast<int>(count));
       net->partial.resize(net->shards.size());
       std::vector<void*> networks;
       for (const Shard& shard : net->shards) {
@@ -109,12 +73,10 @@ class Sharded {
         networks.push_back(shard.network);
       }
       const Backend* backend = net->shards.front().backend;
-      if (shards > 1 && backend->group_open) {
-        const Status status = backend->group_open(networks.data(), static_cast<int32_t>(shards), &net->group);
-        if (status != Status::Ok) {
-          if (backend->message) message() = backend->message();
-          return status;
-        }
+      if (count > 1 && backend->group_open) {
+        const Status status = shards::told(
+            net->shards.front(), backend->group_open(networks.data(), static_cast<int32_t>(count), &net->group));
+        if (status != Status::Ok) return status;
       }
       *network = net.release();
       return Status::Ok;
@@ -188,7 +150,7 @@ class Sharded {
     table.update = update;
     table.step = [](void* network, int32_t matrix, Rows rows, const Weigh* weigh, const Update* change,
                     const CancelToken* cancel) {
-      return guarded([&] {
+      return shards::guarded([&] {
         std::vector<double> z(static_cast<size_t>(rows.count * static_cast<Net*>(network)->k())), weights(z.size());
         const Status status = outputs(network, matrix, rows, cancel, z.data());
         if (status != Status::Ok) return status;
@@ -210,7 +172,7 @@ class Sharded {
       for (double part : sums) *sum += part;
       return status;
     };
-    table.message = [] { return message().c_str(); };
+    table.message = [] { return shards::message().c_str(); };
     // Points lie on the first of the devices.
     table.neighbours = [](int32_t device, Points points, Points queries, const int64_t* self, int32_t k,
                           const CancelToken* cancel, double* squares) {
@@ -224,7 +186,7 @@ class Sharded {
   }
   static Status of_one(int32_t device, Status status) {
     const Backend* part = kPart(device);
-    message() = status != Status::Ok && part->message ? part->message() : "";
+    shards::message() = status != Status::Ok && part->message ? part->message() : "";
     return status;
   }
 };

@@ -116,7 +116,10 @@ struct LinearSetting {
     }
   }
 
-  LinearShape shape(int device) const {
+  /// On these devices, bit i for device i.
+  LinearShape shape(uint64_t devices) const {
+    int device = 0;
+    while (!(devices >> device & 1)) ++device;
     const void* numbers = c.sparse ? (c.single ? static_cast<const void*>(values32.data()) : values64.data())
                                    : (c.single ? static_cast<const void*>(dense32.data()) : dense.data());
     return {c.n,
@@ -132,7 +135,8 @@ struct LinearSetting {
             c.classes,
             weights.empty() ? nullptr : weights.data(),
             loss,
-            device};
+            device,
+            devices};
   }
   double weight(int64_t i) const { return weights.empty() ? 1 : weights[static_cast<size_t>(i)]; }
   bool coupled() const { return c.loss == LossKind::Softmax; }
@@ -233,10 +237,10 @@ inline double of_sum(double actual, double expected, double sizes) {
   return std::fabs(actual - expected) / (1e-12 * (sizes + 1));
 }
 
-/// Every operation of a backend against the definitions.
-inline LinearErrors linear_errors(const LinearBackend* backend, int device, const LinearCase& c) {
+/// Every operation of a backend against the definitions, on these devices (bit i for device i).
+inline LinearErrors linear_errors(const LinearBackend* backend, uint64_t devices, const LinearCase& c) {
   const LinearSetting s(c);
-  const LinearShape shape = s.shape(device);
+  const LinearShape shape = s.shape(devices);
   void* sum = nullptr;
   REQUIRE(backend->open(&shape, &sum) == Status::Ok);
   LinearErrors errors;

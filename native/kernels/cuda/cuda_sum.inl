@@ -43,8 +43,7 @@ CudaSum::CudaSum(const LinearShape& shape)
   } else {
     device_.copy_in(values_.data(), row, shape.values, static_cast<size_t>(shape.stride) * number_bytes(), row, n());
   }
-  const bool wide = shape.loss.kind != LossKind::Softmax && !shape.classes;
-  fill(targets_, shape.targets, n() * (wide ? k() : 1));
+  fill(targets_, shape.targets, n() * shape.targets_of_row());
   if (shape.sampleWeights) {
     fill(weightNumbers_, shape.sampleWeights, n());
     weights_ = weightNumbers_.data();
