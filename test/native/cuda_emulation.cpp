@@ -2,8 +2,8 @@
 // sizes that fill no tile. Beside the numbers, no block may race in shared memory or read what nobody wrote.
 #include <utility>
 
-#include "native/kernels/cuda/cuda_sum.inl"
-#include "native/kernels/cuda/table.inl"
+#include "native/kernels/cuda/runtime.h"
+#include "native/kernels/cuda/tile_product.h"
 #include "test/native/backend_cases.h"
 #include "test/native/emulated.h"
 
@@ -12,22 +12,10 @@ using namespace meanfield::backend_cases;
 
 namespace meanfield {
 
-const Backend* emulated() {
-  static const Backend backend = cuda::table_of("emulated");
-  return &backend;
-}
-
-const LinearBackend* emulated_linear() {
-  static const LinearBackend backend = cuda::linear_table_of("emulated");
-  return &backend;
-}
-
 void require_no_faults() {
-  std::string& faults = cuda::emulation_faults();
+  const std::string faults = take_faults();
   INFO(faults);
-  const bool none = faults.empty();
-  faults.clear();
-  REQUIRE(none);
+  REQUIRE(faults.empty());
 }
 
 }  // namespace meanfield

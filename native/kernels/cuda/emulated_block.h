@@ -8,6 +8,7 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,9 @@ struct alignas(16) Words {
   uint32_t w[4];
 };
 
-/// Faults found since the last call, the first few in words; empty when there were none.
+/// Faults of all threads, the first few in words; empty when there were none.
 inline std::string& emulation_faults() {
-  static thread_local std::string faults;
+  static std::string faults;
   return faults;
 }
 
@@ -42,6 +43,8 @@ struct SharedMemory {
   int thread = -1;
 
   void fault(const char* what, int at) {
+    static std::mutex mutex;
+    std::lock_guard<std::mutex> lock(mutex);
     std::string& faults = emulation_faults();
     if (faults.size() < 1000)
       faults += std::string(what) + " at word " + std::to_string(at) + " by thread " + std::to_string(thread) + "; ";
