@@ -72,9 +72,8 @@ void compare(const Backend* backend, int device, const Case& c, const Way& way, 
   worst.energies = std::fmax(worst.energies, worst_of(cuda.energies(s), reference.energies(s), bounds.energies));
   if (c.neuron.activation == Activation::Relu && way.unit > 0) return;  // a kink may fall between two roundings
   const Update update = moving(c);
-  const auto moved = reference.updated(s, update);
-  const std::vector<double> bound = bounds.moved(s, update, moved);
-  worst.update = std::fmax(worst.update, worst_of(cuda.updated(s, update), moved, bound));
+  const Moved moved(reference, s, c, update, way.unit, 1024);
+  worst.update = std::fmax(worst.update, worst_of(cuda.updated(s, update), moved.particles, moved.bound));
 }
 
 /// Largest difference of a coordinate from the CPU's after 100 steps with the same seed, float32.
@@ -240,13 +239,17 @@ int check(const Arguments& a) {
   correct = correct && together;
   std::printf("networks that launch together give the bits that they give alone: %s\n", together ? "yes" : "no");
   const LinearBackend* linear = linear_cuda_backend(a.device);
-  std::string sums;
-  correct = linear_timings::correct(linear, a.device, &sums) && correct;
+  std::string sums, sumsOfTwo = "null";
+  correct = linear_timings::correct(linear, uint64_t{1} << a.device, &sums) && correct;
+  if (static_cast<size_t>(a.device) + 1 < report.devices.size()) {
+    const uint64_t two = uint64_t{3} << a.device;
+    correct = linear_timings::correct(sharded_linear_cuda_backend(two), two, &sumsOfTwo) && correct;
+  }
   const bool moved = moved_as_copied(a.device, report.devices.size());
   correct = correct && moved;
   if (report.devices.size() > 1) std::printf("outputs of two devices as through the host: %s\n", moved ? "yes" : "no");
-  json << "\n  ],\n  \"finiteSums\": " << sums << ",\n  \"devices\": " << report.devices.size()
-       << ",\n  \"movedAsCopied\": " << (moved ? "true" : "false");
+  json << "\n  ],\n  \"finiteSums\": " << sums << ",\n  \"finiteSumsOfTwoDevices\": " << sumsOfTwo
+       << ",\n  \"devices\": " << report.devices.size() << ",\n  \"movedAsCopied\": " << (moved ? "true" : "false");
   json << ",\n  \"togetherAsAlone\": " << (together ? "true" : "false")
        << ",\n  \"points\": {\"neighbours\": " << number(points.neighbours)
        << ", \"mixture\": " << number(points.mixture) << "},\n  \"differenceAfter100Steps\": {";

@@ -112,18 +112,18 @@ std::string line(const Shape& s, const LinearBackend* backend, int device, const
 
 inline std::string finite(double value) { return std::isfinite(value) ? std::to_string(value) : "null"; }
 
-/// Every case of test/native/linear_cases.h; what the record says of it in `json`.
-inline bool correct(const LinearBackend* backend, int device, std::string* json) {
+/// Every case of test/native/linear_cases.h on these devices (bit i for device i); what the record says of it in `json`.
+inline bool correct(const LinearBackend* backend, uint64_t devices, std::string* json) {
   linear_cases::LinearErrors worst;
   const std::vector<linear_cases::LinearCase> cases = linear_cases::all_linear_cases();
-  for (const linear_cases::LinearCase& c : cases) worst.join(linear_cases::linear_errors(backend, device, c));
+  for (const linear_cases::LinearCase& c : cases) worst.join(linear_cases::linear_errors(backend, devices, c));
   std::ostringstream text;
   text << "{\"cases\": " << cases.size() << ", \"errorOverBound\": {\"pass\": " << finite(worst.pass)
        << ", \"batch\": " << finite(worst.batch) << ", \"hessian\": " << finite(worst.hessian)
        << ", \"transposed\": " << finite(worst.transposed) << ", \"dual\": " << finite(worst.dual)
        << "}, \"sameBitsTwice\": " << (worst.again ? "true" : "false") << "}";
   *json = text.str();
-  std::printf("finite sums: %s\n", json->c_str());
+  std::printf("finite sums (%s): %s\n", backend->isa, json->c_str());
   return worst.all() <= 1;
 }
 

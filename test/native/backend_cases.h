@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "native/core/philox.h"
@@ -222,6 +223,24 @@ struct Bounds {
       bound[i] = static_cast<double>(update.repeats) * 4 *
                  (update.rate * gradient[i] + units * kUnit * (std::fabs(moved[i]) + std::fabs(s.particles[i]) + 2));
     return bound;
+  }
+};
+
+/// What an update of the reference leaves, and bounds on how far another backend may be from it: those of every step, at the particles that
+/// it starts from. At the first ones alone they say too little, since a second layer near 0 hides how far off an activation is.
+struct Moved {
+  std::vector<float> particles;
+  std::vector<double> bound;
+
+  Moved(Opened& reference, const Setting& s, const Case& c, Update update, double unit, double sum)
+      : bound(s.particles.size(), 0) {
+    Setting at = s;
+    for (int64_t repeats = std::exchange(update.repeats, 1); repeats > 0; --repeats, ++update.firstStep) {
+      particles = reference.updated(at, update);
+      const std::vector<double> step = Bounds(at, c, unit, sum).moved(at, update, particles);
+      for (size_t i = 0; i < bound.size(); ++i) bound[i] += step[i];
+      at.particles = particles;
+    }
   }
 };
 

@@ -50,9 +50,8 @@ void compare(const Case& c, const Way& way) {
   CHECK(squares == doctest::Approx(expected).epsilon(1e-12));
   if (c.neuron.activation == Activation::Relu && way.unit > 0) return;  // a kink may fall between two roundings
   const Update update = moving(c);
-  const auto moved = reference.updated(s, update);
-  const std::vector<double> bound = bounds.moved(s, update, moved);
-  require_close(cuda.updated(s, update), moved, bound);
+  const Moved moved(reference, s, c, update, way.unit, kSum);
+  require_close(cuda.updated(s, update), moved.particles, moved.bound);
   require_no_faults();
 }
 
@@ -62,6 +61,7 @@ TEST_CASE("cuda emulation: every neuron in tiles and narrow, against the referen
   size_t next = 0;
   for (const Neuron& neuron : all_neurons()) {
     compare({67, 37, 131, neuron, next % 2 == 0}, kWays[0]);
+    compare({67, 37, 131, neuron, next % 2 == 0}, kWays[1 + next % 2]);
     compare({75, 11, 45, neuron, next % 2 == 1}, kWays[next % 3]);
     ++next;
   }
