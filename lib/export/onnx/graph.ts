@@ -1,5 +1,5 @@
 /** ONNX graphs as protocol buffers; field numbers from onnx.proto (IR version 8, operator set 17). */
-import { bytes, message, text, varint } from './protobuf'
+import { bytes, message, text, varint } from '../protobuf'
 
 /** The name of a value that flows from one node to others. */
 export interface Wire {
