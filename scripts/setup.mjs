@@ -35,9 +35,9 @@ export async function setup() {
   stage('TypeScript', () =>
     once(
       'typescript',
-      hashFiles([...filesUnder('lib'), 'tsconfig.json', 'tsconfig.build.json']),
+      hashFiles([...filesUnder('lib'), 'tsconfig.json', 'tsconfig.build.json', 'scripts/build-ts.mjs']),
       ['dist/index.js'],
-      () => quiet(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']),
+      () => quiet(process.execPath, ['scripts/build-ts.mjs']),
     ),
   )
   return JSON.parse(readFileSync('package.json', 'utf8')).version
