@@ -67,8 +67,12 @@ const identities = (count: number) => Array.from({ length: count }, () => ({ cen
 export function classLabels(targets: Float64Array, asked: Loss | 'auto'): string[] | undefined {
   if (numberLosses.includes(asked)) return undefined
   const distinct = new Set<number>()
+  let last: number | undefined
+  let other: number | undefined
   for (let row = 0; row < targets.length; row++) {
     const target = targets[row] as number
+    if (target === last || target === other) continue // known: most labels have two values
+    ;[last, other] = [target, last]
     if (!Number.isFinite(target) && asked !== 'auto')
       throw new InvalidDataError(`target of row ${row} is ${target}; expected a finite number. Drop the row first.`, {
         row,
@@ -84,12 +88,21 @@ export function classLabels(targets: Float64Array, asked: Loss | 'auto'): string
 
 export function indicesOf(labels: readonly string[], targets: Float64Array): Float64Array {
   const places = new Map(labels.map((label, index) => [Number(label), index]))
-  return targets.map((target, row) => {
-    const place = places.get(target)
-    if (place === undefined)
-      throw new InvalidDataError(`row ${row} is of class ${target}; expected one of ${listed(labels)}.`, { row })
-    return place
-  })
+  const indices = new Float64Array(targets.length)
+  let last: number | undefined
+  let index = 0
+  for (let row = 0; row < targets.length; row++) {
+    const target = targets[row] as number
+    if (target !== last) {
+      const place = places.get(target)
+      if (place === undefined)
+        throw new InvalidDataError(`row ${row} is of class ${target}; expected one of ${listed(labels)}.`, { row })
+      last = target
+      index = place
+    }
+    indices[row] = index
+  }
+  return indices
 }
 
 function chooseLoss(asked: Loss | 'auto', classes: number | undefined): Loss {

@@ -6,7 +6,7 @@
 namespace meanfield {
 
 namespace {
-/// From here on the columns that join in a step are to hold no more than a 32nd of the data: copies of them stay small beside it.
+/// From here on the columns that join in a step are to take no more memory than a 32nd of the data's numbers would: copies stay small beside it.
 constexpr int64_t kLarge = int64_t{1} << 24;
 }  // namespace
 
@@ -57,12 +57,12 @@ void CoordinateDescent::step(State& s, FiniteSum& f) {
           s.w[c * f.p + j] = 0;
         }
   }
-  // A gap made of a shrunk dual point is proportional to the largest violation; a step aims at a fifth of both (sparse), or a thirtieth.
+  // A gap made of a shrunk dual point is proportional to the largest violation; a step aims at a thirtieth of both.
   double largest = 0;
   for (int64_t at = 0; at < f.size; ++at)
     largest = std::max(
         largest, f.penalised(at) ? f.regularizer.violation(s.w[at], s.at.gradient[at]) : std::fabs(s.at.gradient[at]));
-  const double enough = largest / (f.x.sparse ? 5 : 30);
+  const double enough = largest / 30;
   for (int c = 0; c < f.k; ++c) {
     Columns& columns = s.columns[c];
     // Members are those that have joined and are not at zero to stay; the worst violators join, as many as the support has.
@@ -100,10 +100,10 @@ void CoordinateDescent::step(State& s, FiniteSum& f) {
     std::sort(wanted.begin(), wanted.end(), before);
     if (!s.counts.empty()) {
       size_t fit = 0;
-      for (int64_t numbers = 0; fit < wanted.size(); ++fit) {
+      for (int64_t bytes = 0; fit < wanted.size(); ++fit) {
         const auto& [violation, j] = wanted[fit];
-        numbers += j < f.d ? s.counts[j] : f.n;
-        if (std::isfinite(violation) && fit > 0 && numbers > f.x.nonZeros / 32) break;
+        bytes += gathered_bytes(f.n, j < f.d ? s.counts[j] : f.n);
+        if (std::isfinite(violation) && fit > 0 && bytes > gathered_bytes(f.n, 1) * (f.x.nonZeros / 32)) break;
       }
       wanted.resize(fit);
     }

@@ -8,8 +8,8 @@
 //     (1/n) Σ_i (g_i u_i + h_i u_i²/2) + R(w + δ),   u = X_W δ,      δ_j ← prox along its own curvature a_j = (1/n) Σ_i h_i x_ij² + λ2,
 //
 // then a line search. Dense columns (restricted_dense.cpp): the model is the Gram matrix of W, kept from step to step for the squared loss.
-// Sparse columns (restricted_sparse.cpp): sweeps over copies of the columns, helped by the Gram matrix of the support. On a Gram matrix,
-// sweeps find the signs and a Cholesky factor does the rest (gram_solver.h).
+// Sparse columns (restricted_sparse.cpp): sweeps over copies of the columns, the most frequent of them moved together (dense_block.h), helped
+// by the Gram matrix of the support. On a Gram matrix, sweeps find the signs and a Cholesky factor does the rest (gram_solver.h).
 #pragma once
 #include "native/finite_sum/method.h"
 #include "native/finite_sum/restricted.h"
@@ -27,10 +27,10 @@ struct CoordinateDescent {
     static const OptionTable<Options>& table() {
       static const OptionTable<Options> table =
           OptionTable<Options>()
-              .integer("workingSet", "", &Options::workingSet, at_least(1),
-                       "Columns that join the first working set; auto: 3000 for sparse data, with at most a sixteenth "
-                       "of all stored "
-                       "numbers where these are more than 2^24, and 100 for dense.")
+              .integer(
+                  "workingSet", "", &Options::workingSet, at_least(1),
+                  "Columns that join the first working set; auto: 3000 for sparse data, with at most a 32nd of all "
+                  "stored numbers where these are more than 2^24, and 100 for dense.")
               .boolean("screening", &Options::screening,
                        "Gap-safe rule: coordinates that are zero in every solution are dropped for good (L1 alone).");
       return table;

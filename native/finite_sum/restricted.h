@@ -2,30 +2,10 @@
 #pragma once
 #include <vector>
 
+#include "native/finite_sum/columns.h"
 #include "native/finite_sum/quadratic_sweeps.h"
-#include "native/kernels/cpu/memory.h"
 
 namespace meanfield {
-
-/// Columns of the data that have been in a working set of one class, in the order in which they joined.
-struct Columns {
-  std::vector<int32_t> index;  // column of the data, d for the intercept
-  int64_t done = 0;            // of these, those that are in `sparse`, or in the `gram` of dense columns
-
-  struct Sparse {
-    const int32_t* rows;
-    const float* values;
-    int64_t count;
-  };
-  std::vector<Sparse> sparse;
-  std::vector<cpu::Buffer<int32_t>> rows;  // where they are kept: a piece for each time that columns joined
-  std::vector<cpu::Buffer<float>> values;
-
-  cpu::Buffer<double> gram;  // both triangles, ld × ld: of all columns (dense), or of those in gramPlaces (sparse)
-  int64_t ld = 0;
-  std::vector<int32_t> gramPlaces;  // sparse: places in `index`
-  Vector gramRoots;                 // sparse: the √h that gram was formed with
-};
 
 /// What is solved: class c over `members`, places in columns.index (dense: over all columns), from the pass `at` at w, until the violation of optimality within
 /// the working set is at most `enough`. `w` is k × p; the class's part of it is written.

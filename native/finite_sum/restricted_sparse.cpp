@@ -2,11 +2,13 @@
 // update of u along one column. Columns are copied in float32, 8 bytes a number and 4 for x̃: they shape the model, and what a round moves.
 // A step starts from the gradient and the margins of the data themselves and adds its changes, so that rounding is relative to the step.
 //
-// Sweeps are extrapolated. Those that do not settle all the same are helped by the Gram matrix of the support. It is kept over rounds and
-// steps, although h moves on: what it proposes, sweeps of the model as it is now correct; it is formed anew when they have too much to correct.
+// Sweeps move the densest columns together (dense_block.h), and are extrapolated. Those that do not settle all the same are helped by the Gram
+// matrix of the support. It is kept over rounds and steps, although h moves on: what it proposes, sweeps of the model as it is now correct; it
+// is formed anew when they have too much to correct.
 #include <algorithm>
 #include <cmath>
 
+#include "native/finite_sum/dense_block.h"
 #include "native/finite_sum/extrapolation.h"
 #include "native/finite_sum/gram_solver.h"
 #include "native/finite_sum/restricted.h"
@@ -15,123 +17,8 @@ namespace meanfield {
 
 namespace {
 
-/// Those numbers of row i whose column has a slot.
-class Selected {
- public:
-  Selected(const FiniteSum& f, const std::vector<int32_t>& slot) : f_(f), slot_(slot) {}
-  /// How many there are; slots() and value(e) are of this row until the next.
-  int64_t row(int64_t i) {
-    const int64_t count = f_.x.count(i);
-    if (static_cast<size_t>(count) + 16 > slots_.size()) {
-      slots_.resize(static_cast<size_t>(2 * count) + 16);
-      places_.resize(slots_.size());
-    }
-    i_ = i;
-    return f_.x.kernels().select(f_.x.columns(i), count, slot_.data(), slots_.data(), places_.data());
-  }
-  const int32_t* slots() const { return slots_.data(); }
-  double value(int64_t e) const {
-    return f_.x.single ? static_cast<double>(f_.x.values32(i_)[places_[e]]) : f_.x.values64(i_)[places_[e]];
-  }
-
- private:
-  const FiniteSum& f_;
-  const std::vector<int32_t>& slot_;
-  std::vector<int32_t> slots_, places_;
-  int64_t i_ = 0;
-};
-
-/// Appends the columns of the data that are in columns.index from columns.done on: the rows are read twice, to count and to copy.
-void gather(const FiniteSum& f, Columns& columns) {
-  const int64_t first = columns.done, count = static_cast<int64_t>(columns.index.size()) - first;
-  if (count == 0) return;
-  std::vector<int32_t> slot(static_cast<size_t>(f.d) + 1, 0);
-  for (int64_t a = 0; a < count; ++a) slot[columns.index[first + a]] = static_cast<int32_t>(a + 1);
-  const int32_t intercept = f.intercept ? slot[f.d] : 0;
-  std::vector<std::vector<int64_t>> place(static_cast<size_t>(f.chunks()));  // by chunk and slot: count, then place
-  f.over_chunks([&](int64_t chunk, int64_t from, int64_t to) {
-    std::vector<int64_t>& many = place[chunk];
-    many.assign(static_cast<size_t>(count) + 1, 0);
-    Selected selected(f, slot);
-    for (int64_t i = from; i < to; ++i)
-      for (int64_t e = 0, end = selected.row(i); e < end; ++e) ++many[selected.slots()[e]];
-    if (intercept) many[intercept] += to - from;
-  });
-  int64_t end = 0;
-  std::vector<int64_t> start;
-  for (int64_t a = 1; a <= count; ++a) {
-    start.push_back(end);
-    for (std::vector<int64_t>& many : place) {
-      const int64_t own = many[a];
-      many[a] = end;
-      end += own;
-    }
-  }
-  start.push_back(end);
-  int32_t* rows = columns.rows.emplace_back(end).data();
-  float* values = columns.values.emplace_back(end).data();
-  for (int64_t a = 0; a < count; ++a)
-    columns.sparse.push_back({rows + start[a], values + start[a], start[a + 1] - start[a]});
-  f.over_chunks([&](int64_t chunk, int64_t from, int64_t to) {
-    std::vector<int64_t>& next = place[chunk];
-    Selected selected(f, slot);
-    const auto put = [&](int64_t i, int32_t at, double value) {
-      const int64_t here = next[at]++;
-      rows[here] = static_cast<int32_t>(i);
-      values[here] = static_cast<float>(value);
-    };
-    for (int64_t i = from; i < to; ++i) {
-      for (int64_t e = 0, end = selected.row(i); e < end; ++e) put(i, selected.slots()[e], selected.value(e));
-      if (intercept) put(i, intercept, 1.0);
-    }
-  });
-  columns.done = first + count;
-}
-
-/// Q = X̃ᵀX̃/n of columns.gramPlaces at √h = columns.gramRoots: every row adds the products of its own numbers.
-void form_gram(const FiniteSum& f, Columns& columns) {
-  const int64_t m = static_cast<int64_t>(columns.gramPlaces.size()), ld = gram_padded(m);
-  columns.ld = ld;
-  columns.gram.resize(ld * ld);
-  columns.gram.clear(ld * ld);
-  // In the order of the data's columns, so that places increase along a row.
-  std::sort(columns.gramPlaces.begin(), columns.gramPlaces.end(),
-            [&](int32_t a, int32_t b) { return columns.index[a] < columns.index[b]; });
-  std::vector<int32_t> slot(static_cast<size_t>(f.d) + 1, 0);
-  for (int64_t s = 0; s < m; ++s) slot[columns.index[columns.gramPlaces[s]]] = static_cast<int32_t>(s + 1);
-  const int64_t pieces = f.pool->threads();
-  const double scale = 1 / static_cast<double>(f.n);
-  // Threads own rows of Q, so that every entry is summed over the rows of the data in their order.
-  const bool done = f.pool->run(
-      pieces,
-      [&](int64_t piece, int) {
-        Selected selected(f, slot);
-        std::vector<int32_t> place(static_cast<size_t>(m) + 1);
-        Vector value(place.size());
-        for (int64_t i = 0; i < f.n; ++i) {
-          int64_t count = selected.row(i);
-          const double root = columns.gramRoots[i];
-          for (int64_t e = 0; e < count; ++e) {
-            place[e] = selected.slots()[e] - 1;
-            value[e] = root * selected.value(e);
-          }
-          if (f.intercept && slot[f.d] != 0) {
-            place[count] = slot[f.d] - 1;
-            value[count++] = root;
-          }
-          for (int64_t e = 0; e < count; ++e)
-            if (pieces == 1 || place[e] % pieces == piece)
-              f.x.kernels().f64.sparse_axpy(value[e] * scale, value.data() + e, place.data() + e, count - e,
-                                            columns.gram.data() + place[e] * ld);
-          if (i % 4096 == 0 && f.cancel && f.cancel->cancelled()) return;
-        }
-      },
-      f.cancel);
-  if (!done) throw Error(ErrorCode::Cancelled, "cancelled");
-  f.poll();
-  for (int64_t a = 0; a < m; ++a)
-    for (int64_t b = a + 1; b < m; ++b) columns.gram.data()[b * ld + a] = columns.gram.data()[a * ld + b];
-}
+/// √h at least: X δ is read off X̃ δ.
+constexpr double kLeast = 1e-15;
 
 /// The quadratic model around w.
 class Model {
@@ -141,26 +28,23 @@ class Model {
 
   Model(const FiniteSum& f, Columns& columns, const std::vector<int32_t>& members, const Sweeps& sweeps)
       : start(members.size()), linear(members.size()), f_(f), columns_(columns), members_(members), sweeps_(sweeps),
-        curvature_(members.size()) {
-    int64_t total = 0;
-    for (size_t a = 0; a < members.size(); ++a) {
-      at_.push_back(total);
-      total += length(static_cast<int64_t>(a));
-    }
-    scaled_.resize(total);
+        curvature_(members.size()), block_(f, columns, members), together_(members.size(), 0) {
+    for (int32_t a : block_.places()) together_[a] = 1;
+    for (int32_t place : members) numbers_ += static_cast<double>(columns.sparse[place].count);
   }
 
   double touched = 0;  // stored numbers that products have touched
 
-  int64_t length(int64_t a) const { return columns_.sparse[members_[a]].count; }
-  const int32_t* rows(int64_t a) const { return columns_.sparse[members_[a]].rows; }
-  const float* values(int64_t a) const { return columns_.sparse[members_[a]].values; }
+  /// X_W δ
+  void margins(Vector& out) const {
+    for (size_t i = 0; i < u_.size(); ++i) out[i] = u_[i] / (*root_)[i];
+  }
 
   /// Columns √h x and their squares, h becoming √h; `linear` is `start` + X_Wᵀ change/n, the derivatives' change since then. Null: none.
   void form(Vector& h, const double* change) {
-    for (double& value : h) value = std::sqrt(value);
+    for (double& value : h) value = std::max(std::sqrt(value), kLeast);
     root_ = &h;
-    touched += static_cast<double>(scaled_.size());
+    touched += numbers_;
     delta.assign(members_.size(), 0.0);
     u_.assign(h.size(), 0.0);
     const int64_t count = static_cast<int64_t>(members_.size()), blocks = std::min<int64_t>(count, 64);
@@ -169,16 +53,15 @@ class Model {
         blocks,
         [&](int64_t block, int) {
           for (int64_t a = count * block / blocks; a < count * (block + 1) / blocks; ++a) {
-            const int32_t* i = rows(a);
-            const float* x = values(a);
-            const int64_t many = length(a);
-            curvature_[a] = f_.x.kernels().sparse_scale(x, i, many, h.data(), scaled_.data() + at_[a]) * scale;
+            const Columns::Column& x = column(a);
+            curvature_[a] = f_.x.kernels().scale(x.values, x.rows, x.count, h.data(), x.scaled) * scale;
             linear[a] = start[a];
-            if (change) linear[a] += f_.x.kernels().f32.sparse_dot(x, i, many, change) * scale;
+            if (change) linear[a] += product(x, x.values, change) * scale;
           }
         },
         f_.cancel);
     if (!done) throw Error(ErrorCode::Cancelled, "cancelled");
+    block_.form();
   }
 
   /// The largest distance from stationarity at δ = 0.
@@ -212,15 +95,24 @@ class Model {
   }
 
  private:
+  using Column = Columns::Column;
+  const Column& column(int64_t a) const { return columns_.sparse[members_[a]]; }
+  double product(const Column& x, const float* values, const double* with) const {
+    const RowKernels<float>& kernels = f_.x.kernels().f32;
+    return x.rows ? kernels.sparse_dot(values, x.rows, x.count, with) : kernels.dot(values, with, x.count);
+  }
+
   double slope(int64_t a) {
-    touched += static_cast<double>(length(a));
-    return linear[a] + f_.x.kernels().f32.sparse_dot(scaled_.data() + at_[a], rows(a), length(a), u_.data()) /
-                           static_cast<double>(f_.n);
+    touched += static_cast<double>(column(a).count);
+    return linear[a] + product(column(a), column(a).scaled, u_.data()) / static_cast<double>(f_.n);
   }
   void move(int64_t a, double by) {
     delta[a] += by;
-    touched += static_cast<double>(length(a));
-    f_.x.kernels().f32.sparse_axpy(by, scaled_.data() + at_[a], rows(a), length(a), u_.data());
+    touched += static_cast<double>(column(a).count);
+    const Column& x = column(a);
+    const RowKernels<float>& kernels = f_.x.kernels().f32;
+    x.rows ? kernels.sparse_axpy(by, x.scaled, x.rows, x.count, u_.data())
+           : kernels.axpy(by, x.scaled, u_.data(), x.count);
   }
   /// Moves coordinate a to its minimiser; curvature × move.
   double visit(int64_t a) {
@@ -228,6 +120,10 @@ class Model {
     const double by = sweeps_.minimiser(a, delta[a], slope(a), curvature_[a]) - delta[a];
     if (by != 0) move(a, by);
     return curvature_[a] * std::fabs(by);
+  }
+  double visit_block(double goal) {
+    touched += 2 * static_cast<double>(block_.size() * f_.n);
+    return block_.size() == 0 ? 0 : block_.visit(sweeps_, linear, delta, u_, 0.1 * goal);
   }
   bool supported(int64_t a) const { return curvature_[a] > 0 && (sweeps_.free[a] || sweeps_.w[a] + delta[a] != 0); }
 
@@ -237,18 +133,19 @@ class Model {
     const int64_t count = static_cast<int64_t>(members_.size());
     std::vector<int32_t> support;
     for (int sweep = 0; sweep < most;) {
-      double largest = 0;
-      for (int64_t a = 0; a < count; ++a) largest = std::max(largest, visit(a));
+      double largest = visit_block(goal);
+      for (int64_t a = 0; a < count; ++a)
+        if (!together_[a]) largest = std::max(largest, visit(a));
       ++sweep;
       if (largest <= goal) return true;
       support.clear();
       for (int64_t a = 0; a < count; ++a)
-        if (supported(a)) support.push_back(static_cast<int32_t>(a));
+        if (!together_[a] && supported(a)) support.push_back(static_cast<int32_t>(a));
       f_.poll();
       history_.clear();
       history_.add(delta);
       for (double within = largest; sweep < most && within > std::max(goal, 0.2 * largest); ++sweep) {
-        within = 0;
+        within = visit_block(goal);
         for (int32_t a : support) within = std::max(within, visit(a));
         history_.add(delta);
         if (history_.full()) {
@@ -284,8 +181,9 @@ class Model {
     for (int64_t a = 0; a < static_cast<int64_t>(members_.size()); ++a)
       if (supported(a)) {
         places.push_back(members_[a]);
-        numbers += static_cast<double>(length(a));
-        for (int64_t e = 0; e < length(a); ++e) ++many[rows(a)[e]];
+        const Column& x = column(a);
+        numbers += static_cast<double>(x.count);
+        for (int64_t e = 0; e < x.count; ++e) ++many[x.rows ? x.rows[e] : e];
       }
     double products = 0;
     for (int32_t count : many) products += 0.5 * count * static_cast<double>(count);
@@ -335,10 +233,11 @@ class Model {
   Columns& columns_;
   const std::vector<int32_t>& members_;
   const Sweeps& sweeps_;
-  std::vector<int64_t> at_;    // of each member in scaled_
-  cpu::Buffer<float> scaled_;  // x̃
+  double numbers_ = 0;  // stored, of all members
   const Vector* root_ = nullptr;
   Vector curvature_, u_;
+  DenseBlock block_;
+  std::vector<char> together_;  // whether a member is of the block
   Extrapolation history_;
 };
 
@@ -371,11 +270,8 @@ void solve_sparse(const Restricted& problem, Vector& weights) {
     const double violation = model.violation(),
                  enough = model.touched < static_cast<double>(f.x.nonZeros) ? 0.01 * problem.enough : problem.enough;
     if (violation <= enough) return;
-    model.solve(std::max(0.3 * enough, 0.2 * violation));
-    std::fill(line.u.begin(), line.u.end(), 0.0);
-    for (int64_t a = 0; a < count; ++a)
-      if (model.delta[a] != 0)
-        f.x.kernels().f32.sparse_axpy(model.delta[a], model.values(a), model.rows(a), model.length(a), line.u.data());
+    model.solve(std::max(0.3 * enough, 0.1 * violation));
+    model.margins(line.u);
     const double step = line.search(sweeps, model.delta);
     if (step == 0) return;
     for (int64_t a = 0; a < count; ++a)

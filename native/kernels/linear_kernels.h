@@ -35,8 +35,10 @@ struct LinearKernels {
   const char* isa;
   RowKernels<double> f64;
   RowKernels<float> f32;
-  /// to_e = v_e r[rows_e], rounded to float32; returns Σ (v_e r[rows_e])².
-  double (*sparse_scale)(const float* v, const int32_t* rows, int64_t count, const double* r, float* to);
+  /// to_e = v_e r[rows_e], rounded to float32; returns Σ (v_e r[rows_e])². rows = null: row e.
+  double (*scale)(const float* v, const int32_t* rows, int64_t count, const double* r, float* to);
+  /// G_ab ← G_ab + Σ_e x_a[e] x_b[e] for a ≤ b < count, over `length` numbers of each: float32 within 512 of them, float64 beyond.
+  void (*products)(const float* const* x, int64_t count, int64_t length, double* G, int64_t ldg);
   /// The places e of columns with slot[column] != 0 and those slots, in order; returns how many. Room for count + 16 in both.
   int64_t (*select)(const int32_t* columns, int64_t count, const int32_t* slot, int32_t* slots, int32_t* places);
   /// Logistic loss on n margins: derivative[i] = c ∂ℓ/∂z; curvature[i] = c ∂²ℓ/∂z² unless null. c = null means ones.

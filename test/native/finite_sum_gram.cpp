@@ -118,6 +118,49 @@ TEST_CASE(
     }
 }
 
+TEST_CASE(
+    "sparse columns of all frequencies, the dense of them in a block and beyond it: the solution on dense rows, the "
+    "same "
+    "bits for any threads, with weights, w >= 0 and one-vs-rest") {
+  const Data full = make_data(1500, 120, LossKind::Logistic, 0.95, 0.1, 3, 3);
+  const RandomField field{8, Stream::Init};
+  Data data{full.n, full.d, full.dense, {}, {}, {}, {0}, full.targets};
+  std::vector<double> weights;
+  for (int64_t i = 0; i < data.n; ++i) {
+    const uint32_t r = static_cast<uint32_t>(i);
+    for (int64_t j = 0; j < data.d; ++j) {
+      // 70 columns hold most rows, 6 more than the block takes; the last hold a hundredth. A common part correlates them.
+      double& value = data.dense[i * data.d + j];
+      if (field.uniform(0, r, static_cast<uint32_t>(j)) > (j < 70 ? 0.9 : 10.0 / static_cast<double>(j * j - 4800)))
+        value = 0;
+      if (value == 0) continue;
+      value += 0.5 * field.normal(1, r, 0);
+      data.values.push_back(value);
+      data.columns.push_back(static_cast<int32_t>(j));
+    }
+    data.start64.push_back(static_cast<int64_t>(data.values.size()));
+    weights.push_back(field.uniform(2, r, 0) + 0.1);
+  }
+  for (const bool nonNegative : {false, true})
+    for (const bool intercept : {false, true}) {
+      CAPTURE(nonNegative);
+      CAPTURE(intercept);
+      LinearFitRequest request =
+          request_of(data, data.sparse(), "logistic", 3, intercept, 0.002, 0.001, "coordinate-descent");
+      request.model.push_back({"nonNegative", nonNegative});
+      request.sampleWeights = weights.data();
+      request.sampleWeightCount = data.n;
+      const LinearFitResult a = fit_with(request, 1), b = fit_with(request, 3);
+      CHECK(a.stop == "gap");
+      CHECK(a.weights == b.weights);
+      CHECK(a.intercepts == b.intercepts);
+      request.data = data.view();
+      const LinearFitResult dense = fit_with(request, 1);
+      CHECK(std::fabs(dense.objective - a.objective) <= 2e-12 * std::fabs(a.objective));
+      if (!nonNegative) CHECK(a.nonZeros > 70);
+    }
+}
+
 TEST_CASE("dual coordinate descent knows a bound of its own: a valid one, closer than that of the derivatives") {
   const Data data = make_data(6000, 400, LossKind::Logistic, 0.05, 0.2, 9);
   LinearFitRequest request;

@@ -14,6 +14,7 @@ namespace {
 constexpr int kD = kWidth / 2;  // doubles in a vector
 typedef double D __attribute__((vector_size(8 * kD), may_alias));
 typedef double Du __attribute__((vector_size(8 * kD), aligned(8), may_alias));
+typedef float Vu __attribute__((vector_size(4 * kWidth), aligned(4), may_alias));
 typedef float Fu __attribute__((vector_size(4 * kD), aligned(4), may_alias));
 typedef int64_t L __attribute__((vector_size(8 * kD), may_alias));
 
@@ -107,21 +108,56 @@ void sparse_axpy(double a, const T* v, const int32_t* c, int64_t count, double* 
   for (; e < count; ++e) w[c[e]] = fma(a, static_cast<double>(v[e]), w[c[e]]);
 }
 
-double sparse_scale(const float* v, const int32_t* rows, int64_t count, const double* r, float* to) {
+double scale(const float* v, const int32_t* rows, int64_t count, const double* r, float* to) {
   D squares = {};
   int64_t e = 0;
   for (; e + kD <= count; e += kD) {
-    const D value = load_wide(v + e) * gather(r, rows + e);
+    const D value = load_wide(v + e) * (rows ? gather(r, rows + e) : load(r + e));
     squares = fma(value, value, squares);
     *reinterpret_cast<Fu*>(to + e) = __builtin_convertvector(value, Fu);
   }
   double sum = total(squares);
   for (; e < count; ++e) {
-    const double value = static_cast<double>(v[e]) * r[rows[e]];
+    const double value = static_cast<double>(v[e]) * r[rows ? rows[e] : e];
     sum = fma(value, value, sum);
     to[e] = static_cast<float>(value);
   }
   return sum;
+}
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kProductRows = 4;  // with 4 columns of G: registers
+#else
+constexpr int kProductRows = 2;
+#endif
+void products(const float* const* x, int64_t count, int64_t length, double* G, int64_t ldg) {
+  constexpr int64_t kPiece = 512;  // of every vector, so that all are near
+  for (int64_t from = 0; from < length; from += kPiece) {
+    const int64_t to = length - from < kPiece ? length : from + kPiece, whole = from + (to - from) / kWidth * kWidth;
+    for (int64_t a0 = 0; a0 < count; a0 += kProductRows)
+      for (int64_t b0 = a0 / 4 * 4; b0 < count; b0 += 4) {
+        // Beyond the last, the last again: computed and not kept.
+        const float *a[kProductRows], *b[4];
+        for (int r = 0; r < kProductRows; ++r) a[r] = x[a0 + r < count ? a0 + r : count - 1];
+        for (int c = 0; c < 4; ++c) b[c] = x[b0 + c < count ? b0 + c : count - 1];
+        V sum[kProductRows][4] = {};
+        for (int64_t e = from; e < whole; e += kWidth) {
+          V right[4];
+          for (int c = 0; c < 4; ++c) right[c] = *reinterpret_cast<const Vu*>(b[c] + e);
+          for (int r = 0; r < kProductRows; ++r) {
+            const V left = *reinterpret_cast<const Vu*>(a[r] + e);
+            for (int c = 0; c < 4; ++c) sum[r][c] = MEANFIELD_ISA::fma(left, right[c], sum[r][c]);
+          }
+        }
+        for (int r = 0; r < kProductRows && a0 + r < count; ++r)
+          for (int c = 0; c < 4 && b0 + c < count; ++c) {
+            double rest = 0;
+            for (int k = 0; k < kWidth; ++k) rest += sum[r][c][k];
+            for (int64_t e = whole; e < to; ++e) rest += static_cast<double>(a[r][e]) * b[c][e];
+            if (b0 + c >= a0 + r) G[(a0 + r) * ldg + b0 + c] += rest;
+          }
+      }
+  }
 }
 
 int64_t select(const int32_t* c, int64_t count, const int32_t* slot, int32_t* slots, int32_t* places) {
@@ -322,7 +358,7 @@ constexpr RowKernels<T> kRows_of = {dot<T>, axpy<T>, sparse_dot<T>, sparse_axpy<
 #define MEANFIELD_TEXT(x) MEANFIELD_TEXT_OF(x)
 const LinearKernels* linear() {
   static constexpr LinearKernels table = {
-      MEANFIELD_TEXT(MEANFIELD_ISA), kRows_of<double>, kRows_of<float>, sparse_scale, select, logistic};
+      MEANFIELD_TEXT(MEANFIELD_ISA), kRows_of<double>, kRows_of<float>, scale, products, select, logistic};
   return &table;
 }
 
