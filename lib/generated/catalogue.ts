@@ -376,7 +376,7 @@ export interface NewtonOptions {
 /** Coordinate descent with working sets and proximal Newton. Yuan, Ho, Lin, JMLR 2012; Massias, Gramfort, Salmon, ICML 2018; Ndiaye et al., JMLR 2017. */
 export interface CoordinateDescentOptions {
   name: 'coordinate-descent'
-  /** Columns that join the first working set; auto: 3000 for sparse data, with at most a sixteenth of all stored numbers where these are more than 2^24, and 100 for dense. Default "auto". */
+  /** Columns that join the first working set; auto: 3000 for sparse data, with at most a 32nd of all stored numbers where these are more than 2^24, and 100 for dense. Default "auto". */
   workingSet?: number | 'auto'
   /** Gap-safe rule: coordinates that are zero in every solution are dropped for good (L1 alone). Default false. */
   screening?: boolean
@@ -407,7 +407,7 @@ export interface LinearRunOptions {
   tolerance?: number
   /** Stop once the duality gap is at most this; 0: never. Default 0. */
   gap?: number
-  /** Steps between trace points, where the gap is looked at; auto: 1, thinned as the run gets longer. Default "auto". */
+  /** Steps between trace points, where the gap is looked at; auto: 1, thinned as the run gets longer, and where a look costs a pass over the data, when the gap may be small enough by then. Default "auto". */
   traceEvery?: number | 'auto'
   /** Seed of the minibatches; the result is a function of data, options and seed. Default 0. */
   seed?: number

@@ -71,9 +71,10 @@ class Trace {
   size_t columns_;
 };
 
-std::vector<double*> numbers(Measurement& m) {
-  return {&m.objective,       &m.loss, &m.secondMoment, &m.score,  &m.validationLoss,
-          &m.validationScore, &m.dual, &m.gap,          &m.primal, &m.gapError};
+template <class M>
+auto numbers(M& m) {
+  return std::vector<decltype(&m.loss)>{&m.objective,       &m.loss, &m.secondMoment, &m.score,  &m.validationLoss,
+                                        &m.validationScore, &m.dual, &m.gap,          &m.primal, &m.gapError};
 }
 
 class Loop {
@@ -101,17 +102,21 @@ class Loop {
     if (!plan_.resume.empty()) resume();
     // At once, so that a place that cannot be written to is found before the work and not after it.
     if (!plan_.checkpoint.empty()) save();
-    // The row that closes the trace is not in the checkpoint: continued with a larger budget, the run has no such row.
+    // The row that closes the trace, and what the method learns from it, are not in the checkpoint: continued with a larger budget, the
+    // run has no such row.
     std::vector<double> closing;
+    Writer state;
     try {
       stop_ = advance();
+      if (!plan_.checkpoint.empty()) pack(state);
       if (plan_.measured && stop_ != "cancelled" && lastRecorded_ != method_.steps()) closing = measured_row();
     } catch (const Error& error) {
       if (error.code() != ErrorCode::Cancelled) throw;
       stop_ = "cancelled";
+      if (!plan_.checkpoint.empty()) pack(state = Writer());
     }
     method_.interrupt_with(nullptr);
-    if (!plan_.checkpoint.empty()) save();
+    if (!plan_.checkpoint.empty()) write_checkpoint(plan_.checkpoint, plan_.identity, state.buffer);
     trace_.values.insert(trace_.values.end(), closing.begin(), closing.end());
     RunRecord result;
     result.seconds = elapsed();
@@ -133,7 +138,7 @@ class Loop {
       method_.interrupt_with(&cancel_);
       if (lastVisited_ != method_.steps()) {
         snapshot_if_due();
-        if (plan_.measured && trace_.due(method_.steps())) {
+        if (plan_.measured && trace_.due(method_.steps()) && (every_point() || method_.worth_measuring())) {
           if (lastRecorded_ != method_.steps()) record();
           if (options_.targetObjective && last_.objective <= *options_.targetObjective) return "target";
           const std::string finished = method_.finished(last_);
@@ -191,6 +196,11 @@ class Loop {
     return static_cast<int64_t>(std::ceil(std::min(apart * steps / passes, 1e9)));
   }
 
+  /// Whether a rule that looks at each trace point, or the caller, asks for all of them.
+  bool every_point() const {
+    return lastRecorded_ == method_.steps() || !trace_.thinning || options_.targetObjective || options_.tolerance > 0;
+  }
+
   /// Measures the present iterate and passes its row on.
   std::vector<double> measured_row() {
     last_ = method_.measure();
@@ -226,6 +236,12 @@ class Loop {
 
   void save() {
     Writer writer;
+    pack(writer);
+    write_checkpoint(plan_.checkpoint, plan_.identity, writer.buffer);
+    lastCheckpoint_ = Clock::now();
+  }
+
+  void pack(Writer& writer) const {
     writer(elapsed());
     writer(firstObjective_);
     writer(lastRecorded_);
@@ -239,8 +255,6 @@ class Loop {
       writer(snapshot.particles);
     }
     method_.save(writer);
-    write_checkpoint(plan_.checkpoint, plan_.identity, writer.buffer);
-    lastCheckpoint_ = Clock::now();
   }
 
   void resume() {

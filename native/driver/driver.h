@@ -43,6 +43,8 @@ class Method {
   /// Mean loss that the last step started from; not finite once the iterate has exploded.
   virtual double last_loss() const = 0;
   virtual Measurement measure() = 0;
+  /// False where a measurement now would only tell what can be foreseen; asked where nothing but finished() waits for one.
+  virtual bool worth_measuring() const { return true; }
   /// The trace of this model, the columns of the mean-field family unless it says otherwise.
   virtual const std::vector<TraceColumn>& columns() const { return trace_columns(); }
   virtual std::vector<double> trace_row(double seconds, const Measurement& m) const;

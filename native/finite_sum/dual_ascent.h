@@ -18,6 +18,9 @@ namespace meanfield {
 
 enum class DualRule { Exact, Fixed };
 
+/// The last move of the iteration for a dual number: what is left is below a thousandth of the change, and no pass more is needed for it.
+constexpr double kLastMove = 0x1p-5;
+
 struct DualState {
   int64_t steps = 0, draws = 0;
   Vector g;     // n × k
@@ -161,7 +164,7 @@ void dual_epoch(DualState& s, FiniteSum& f, Row row) {
           const double own = g[j] / c, y = f.target(i, static_cast<int>(j));
           double next;
           if (kRule == DualRule::Exact) {
-            next = curvature > 0 ? f.loss.derivative(scalar_prox(f.loss, y, curvature, z[j] + curvature * own, z[j]), y)
+            next = curvature > 0 ? scalar_prox(f.loss, y, curvature, z[j] + curvature * own, z[j], kLastMove).slope
                                  : f.loss.derivative(z[j], y);
           } else {
             next = (1 - s.delta) * own + s.delta * f.loss.derivative(z[j], y);

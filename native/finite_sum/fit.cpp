@@ -16,6 +16,10 @@ const LinearKernels& kernels_of(const std::string& isa) {
   throw Error(ErrorCode::InvalidOption, "isa is '" + isa + "', which this machine does not run.");
 }
 
+// Gaps fall by about the same factor a step; a measurement waits for this part of the steps that are still missing at this rate, and for no more
+// than kFarthest.
+constexpr double kForesight = 0.7, kFarthest = 20;
+
 /// Weights with mean 1, in place.
 std::vector<double> normalised(const double* weights, int64_t n) {
   double total = 0;
@@ -89,8 +93,22 @@ Measurement LinearMethod::measure() {
   } else {
     ++sinceBest_;
   }
+  foresee(m);
   return m;
 }
+
+void LinearMethod::foresee(const Measurement& m) {
+  const double goal = std::max(tolerance_ * std::fabs(m.objective), absoluteGap_);
+  const double since = static_cast<double>(steps() - measuredAt_), fall = std::log(lastGap_ / m.gap);
+  int64_t wait = 1;
+  if (std::isfinite(fall) && fall > 0 && goal > 0 && m.gap > goal)
+    wait = static_cast<int64_t>(std::clamp(kForesight * std::log(m.gap / goal) / fall * since, 1.0, kFarthest));
+  lastGap_ = m.gap;
+  measuredAt_ = steps();
+  nextMeasure_ = steps() + wait;
+}
+
+bool LinearMethod::worth_measuring() const { return solver_->pass() || steps() >= nextMeasure_; }
 
 std::vector<double> LinearMethod::trace_row(double seconds, const Measurement& m) const {
   return {static_cast<double>(steps()), passes(), seconds, m.objective, f_.queries, m.dual, m.gap};
@@ -109,6 +127,9 @@ void LinearMethod::save(Writer& writer) const {
   writer(bestDual_);
   writer(bestGap_);
   writer(sinceBest_);
+  writer(measuredAt_);
+  writer(nextMeasure_);
+  writer(lastGap_);
   writer(f_.examples);
   writer(f_.queries);
 }
@@ -118,6 +139,9 @@ void LinearMethod::load(Reader& reader) {
   reader(bestDual_);
   reader(bestGap_);
   reader(sinceBest_);
+  reader(measuredAt_);
+  reader(nextMeasure_);
+  reader(lastGap_);
   reader(f_.examples);
   reader(f_.queries);
 }
@@ -248,6 +272,8 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
     LinearMethod method(f, bound.start(f, from, chosen), options_.tolerance, options_.gap);
     const double before = seconds_since(solving);
     RunRecord record = drive(method, plan, cancel, onRow);
+    // The certificate is that of the weights that are handed back.
+    if (record.stop == "cancelled" && !method.measured()) record.last = method.measure();
     f.cancel = &cancel;
     const Vector& w = method.solver().weights();
     result.weights.clear();

@@ -95,6 +95,7 @@ class LinearMethod : public Method {
   double passes() const override { return f_.passes(); }
   double last_loss() const override { return lastLoss_; }
   Measurement measure() override;
+  bool worth_measuring() const override;
   const std::vector<TraceColumn>& columns() const override { return linear_trace_columns(); }
   std::vector<double> trace_row(double seconds, const Measurement& m) const override;
   std::string finished(const Measurement& m) const override;
@@ -104,8 +105,13 @@ class LinearMethod : public Method {
   std::string remedy() const override;
   int64_t default_steps() const override { return std::numeric_limits<int64_t>::max(); }
   const Solver& solver() const { return *solver_; }
+  /// Whether the present weights have been.
+  bool measured() const { return measuredAt_ == steps(); }
 
  private:
+  /// Sets when the next measurement is worth its pass over the data.
+  void foresee(const Measurement& m);
+
   FiniteSum& f_;
   std::unique_ptr<Solver> solver_;
   DualAnchors anchors_;
@@ -114,6 +120,8 @@ class LinearMethod : public Method {
   double bestDual_ = -std::numeric_limits<double>::infinity();
   double bestGap_ = std::numeric_limits<double>::infinity();
   int64_t sinceBest_ = 0;
+  int64_t measuredAt_ = -1, nextMeasure_ = 0;  // steps
+  double lastGap_ = std::numeric_limits<double>::infinity();
   Pass own_;
 };
 

@@ -65,8 +65,10 @@ struct LinearRunOptions : RunLimits {
                     "Stop once the duality gap is at most this fraction of the objective; 0: never.")
             .number("gap", "", &LinearRunOptions::gap, at_least(0),
                     "Stop once the duality gap is at most this; 0: never.")
-            .integer("traceEvery", "", &LinearRunOptions::traceEvery, at_least(1),
-                     "Steps between trace points, where the gap is looked at; auto: 1, thinned as the run gets longer.")
+            .integer(
+                "traceEvery", "", &LinearRunOptions::traceEvery, at_least(1),
+                "Steps between trace points, where the gap is looked at; auto: 1, thinned as the run gets longer, and "
+                "where a look costs a pass over the data, when the gap may be small enough by then.")
             .integer("seed", "", &LinearRunOptions::seed, at_least(0),
                      "Seed of the minibatches; the result is a function of data, options and seed.")
             .with(means<LinearRunOptions>);

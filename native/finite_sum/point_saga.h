@@ -106,10 +106,9 @@ struct PointSaga {
       for (int64_t j = 0; j < k; ++j) {
         // xᵀD z = xᵀ w + γ g xᵀD x now, and c scales the loss.
         const double y = f.target(i, static_cast<int>(j)), reach = gamma * norm;
-        const double next = c == 0 ? 0
-                            : reach > 0
-                                ? c * f.loss.derivative(scalar_prox(f.loss, y, reach * c, t[j] + reach * g[j], t[j]), y)
-                                : c * f.loss.derivative(t[j], y);
+        const double next = c == 0      ? 0
+                            : reach > 0 ? c * scalar_prox(f.loss, y, reach * c, t[j] + reach * g[j], t[j]).slope
+                                        : c * f.loss.derivative(t[j], y);
         a[j] = -gamma * (next - g[j]);
         change[j] = (next - g[j]) / static_cast<double>(n);
         g[j] = next;

@@ -58,7 +58,7 @@ TEST_CASE("linear kernels: every instruction set against plain loops, odd length
       std::vector<float> scaled(static_cast<size_t>(count));
       kernels.f64.sparse_axpy(0.7, x.data(), places.data(), count, moved.data());
       kernels.f32.sparse_axpy(0.7, xf.data(), places.data(), count, movedF.data());
-      const double squares = kernels.sparse_scale(xf.data(), places.data(), count, w.data(), scaled.data());
+      const double squares = kernels.scale(xf.data(), places.data(), count, w.data(), scaled.data());
       double dot = 0, sum = 0;
       for (int64_t e = 0; e < count; ++e) {
         const double value = x[e] * w[2 * e];
@@ -68,10 +68,24 @@ TEST_CASE("linear kernels: every instruction set against plain loops, odd length
         worst =
             std::max({worst, std::fabs(moved[2 * e] - w[2 * e] - 0.7 * x[e]), std::fabs(moved[2 * e] - movedF[2 * e])});
       }
+      double all = 0;  // of a dense column
+      for (int64_t e = 0; e < count; ++e) all += x[e] * w[e] * x[e] * w[e];
       worst = std::max({worst, std::fabs(squares - sum),
+                        std::fabs(all - kernels.scale(xf.data(), nullptr, count, w.data(), scaled.data())),
                         std::fabs(dot - kernels.f64.sparse_dot(x.data(), places.data(), count, w.data())),
                         std::fabs(dot - kernels.f32.sparse_dot(xf.data(), places.data(), count, w.data()))});
       CHECK(worst < 1e-13 * static_cast<double>(rows + cols));
+      // Products of columns: rows of the matrix stand for them.
+      std::vector<const float*> vectors;
+      for (int64_t i = 0; i < rows; ++i) vectors.push_back(xf.data() + i * stride);
+      std::vector<double> G(static_cast<size_t>(rows * rows), 1);
+      kernels.products(vectors.data(), rows, cols, G.data(), rows);
+      for (int64_t a = 0; a < rows; ++a)
+        for (int64_t b = 0; b < rows; ++b) {
+          double sum = 1;
+          for (int64_t j = 0; j < cols && b >= a; ++j) sum += x[a * stride + j] * x[b * stride + j];
+          worst = std::max(worst, std::fabs(G[a * rows + b] - sum));
+        }
       // Those of the same places that have a slot, two of three.
       std::vector<int32_t> slot(static_cast<size_t>(2 * count)), slots(static_cast<size_t>(count + 16)), found(slots);
       for (int64_t j = 0; j < 2 * count; ++j) slot[j] = static_cast<int32_t>(j / 2 % 3 == 1 ? 0 : j + 1);
@@ -122,20 +136,29 @@ TEST_CASE(
       CHECK(loss.value(&other, &y, 1) + loss.conjugate(&g, &y, 1) >= g * other - 1e-12);
       const double up = z + e, down = z - e;
       CHECK((loss.value(&up, &y, 1) - loss.value(&down, &y, 1)) / (2 * e) == doctest::Approx(g).epsilon(1e-4).scale(1));
-      const double s = std::exp(between(r, -8, 5)), t = scalar_prox(loss, y, s, z, between(r, -5, 5));
+      const double s = std::exp(between(r, -8, 5));
+      const auto [t, slope] = scalar_prox(loss, y, s, z, between(r, -5, 5));
       CHECK(std::fabs(t + s * loss.derivative(t, y) - z) <= 1e-11 * (1 + s) * (1 + std::fabs(z) + std::fabs(y)));
+      CHECK(slope == doctest::Approx(loss.derivative(t, y)).epsilon(1e-13).scale(1));
     }
-  // Logistic, from weak to very strong steps: the root is known to the rounding of t and of the three terms.
+  // Logistic, from weak to very strong steps, from guesses far and near: the root is known to the rounding of t and of the three terms, and
+  // its slope to that of t.
   const Loss loss{LossKind::Logistic, 1};
-  double worst = 0;
+  double worst = 0, worstSlope = 0;
   for (int i = 0; i < 200000; ++i) {
     const double y = uniform(r) < 0.5 ? -1 : 1, s = std::exp(between(r, -8, 9)),
                  z = between(r, -1, 1) * std::exp(between(r, -3, 7));
-    const double t = scalar_prox(loss, y, s, z, between(r, -1, 1) * std::exp(between(r, -3, 5)));
+    double guess = between(r, -1, 1) * std::exp(between(r, -3, 5));
+    if (i % 2) guess = scalar_prox(loss, y, s, z, guess).t + between(r, -1, 1) * std::exp(between(r, -20, 0));
+    const auto [t, slope] = scalar_prox(loss, y, s, z, guess);
     worst =
         std::max(worst, std::fabs(t + s * loss.derivative(t, y) - z) / ((1 + s / 4) * std::fabs(t) + s + std::fabs(z)));
+    // Numbers below 1e-290 come near those that have fewer digits.
+    const double exact = loss.derivative(t, y);
+    worstSlope = std::max(worstSlope, std::fabs(slope - exact) / ((std::fabs(exact) + 1e-290) * (1 + std::fabs(t))));
   }
   CHECK(worst < 1e-14);
+  CHECK(worstSlope < 1e-14);
 }
 
 TEST_CASE("regularizer: prox optimality, conjugate, soft threshold") {

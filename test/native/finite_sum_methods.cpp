@@ -202,6 +202,56 @@ TEST_CASE(
   CHECK(fit(single).stop == "gap");
 }
 
+TEST_CASE(
+    "a method that is measured by passes of their own is measured when the gap may be small enough, always where that "
+    "is "
+    "asked for, and where it is cancelled") {
+  const Data data = make_data(2000, 100, LossKind::Logistic, 0.1, 0.2, 13);
+  const std::string file = "/tmp/meanfield-linear-measured-" + std::to_string(::getpid());
+  const size_t columns = linear_trace_columns().size();
+  LinearFitRequest request = request_of(data, data.sparse(), "logistic", 1, false, 0, 2e-4, "dual-coordinate-descent");
+  request.run = {{"tolerance", 1e-8}, {"threads", 1.0}};
+  const LinearFitResult run = fit(request);
+  CHECK(run.stop == "gap");
+  CHECK(run.gap <= 1e-8 * run.objective);
+  CHECK(run.trace.size() / columns < static_cast<size_t>(run.steps) / 2);
+
+  request.run.push_back({"traceEvery", 1.0});
+  const LinearFitResult every = fit(request);
+  CHECK(every.trace.size() / columns == static_cast<size_t>(every.steps) + 1);
+  // The rate foreseen is the one that held: at most a few steps are too many.
+  CHECK(run.steps >= every.steps);
+  CHECK(run.steps <= every.steps + every.steps / 4 + 1);
+
+  // Stopped between two measurements and resumed, it is measured where it would have been.
+  request.checkpoint = file;
+  for (double steps = 2; steps < static_cast<double>(run.steps); ++steps) {
+    request.run = {{"tolerance", 1e-8}, {"threads", 1.0}, {"steps", steps}};
+    request.resume = "";
+    fit(request);
+    request.run.pop_back();
+    request.resume = file;
+    const LinearFitResult resumed = fit(request);
+    CHECK(resumed.steps == run.steps);
+    CHECK(resumed.trace.size() == run.trace.size());
+    CHECK(resumed.weights == run.weights);
+  }
+  ::unlink(file.c_str());
+
+  // Cancelled at the third point: the certificate is about the weights that are handed back.
+  request.checkpoint = request.resume = "";
+  request.run = {{"tolerance", 1e-8}, {"threads", 1.0}};
+  CancelToken cancel;
+  int points = 0;
+  const LinearFitResult cut = LinearFit(request).run(cancel, [&](const double*) {
+    if (++points == 3) cancel.cancel();
+  });
+  CHECK(cut.stop == "cancelled");
+  CHECK(cut.objective ==
+        doctest::Approx(objective(data, {LossKind::Logistic, 1}, 1, false, 0, 2e-4, cut.weights.data())));
+  CHECK(cut.gap == doctest::Approx(cut.objective - cut.dual));
+}
+
 TEST_CASE("a tolerance below rounding ends with stop 'precision', not for ever") {
   const Data data = make_data(80, 5, LossKind::Logistic, 1, 0.3, 5);
   LinearFitRequest request = request_of(data, data.view(), "logistic", 1, true, 0, 0.05, "svrg");
