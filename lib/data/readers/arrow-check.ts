@@ -3,7 +3,7 @@
  * file, counts to them for ever, reads a schema in the place of a batch again and again, and takes what lies beyond the end of
  * a buffer for nulls. (https://arrow.apache.org/docs/format/Columnar.html, Serialization and Interprocess Communication.)
  */
-import { type ArrowField, checkBatch, dictionariesOf, readSchema, requireMetadata } from './arrow-schema'
+import { type ArrowField, checkBatch, type Decode, dictionariesOf, readSchema, requireMetadata } from './arrow-schema'
 import { exactLong, FlatBuffer, type FlatTable } from './flatbuffer'
 
 const magic = 'ARROW1'
@@ -21,19 +21,21 @@ interface Message {
 /**
  * Looks at all metadata of a file or stream, once, and at the bitmaps of nulls.
  *
+ * @param codecs of compressed bodies: LZ4 frames, Zstandard
  * @throws RangeError in words for what is damaged
  */
-export function checkArrow(bytes: Uint8Array): void {
+export function checkArrow(bytes: Uint8Array, codecs: readonly Decode[]): void {
   const text = (at: number) => Buffer.from(bytes.subarray(at, at + magic.length)).toString('latin1')
-  const rows = text(0) === magic ? checkFile(bytes, text(bytes.length - magic.length)) : checkStream(bytes)
+  const rows =
+    text(0) === magic ? checkFile(bytes, text(bytes.length - magic.length), codecs) : checkStream(bytes, codecs)
   // Where all columns are of nulls nothing else bounds them; beyond this they are no table for learning.
   if (rows > 1e5 * bytes.length) throw new RangeError(`it tells of ${rows} rows in ${bytes.length} bytes`)
 }
 
-function checkStream(bytes: Uint8Array): number {
+function checkStream(bytes: Uint8Array, codecs: readonly Decode[]): number {
   const first = messageAt(bytes, 0)
   if (first?.type !== Header.schema) throw new RangeError('it does not begin with a schema')
-  const check = new Batches(readSchema(first.header), first.version)
+  const check = new Batches(readSchema(first.header), first.version, codecs)
   let at = first.end
   for (let message = messageAt(bytes, at); message; message = messageAt(bytes, at)) {
     check.add(message)
@@ -43,7 +45,7 @@ function checkStream(bytes: Uint8Array): number {
 }
 
 /** Magic, the stream, and a footer that says where its batches are. */
-function checkFile(bytes: Uint8Array, ending: string): number {
+function checkFile(bytes: Uint8Array, ending: string, codecs: readonly Decode[]): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const tail = bytes.length - magic.length - 4
   if (ending !== magic || tail < 8) throw new RangeError('it is cut off')
@@ -57,7 +59,7 @@ function checkFile(bytes: Uint8Array, ending: string): number {
   const repeated = first?.type === Header.schema ? first : undefined
   if (repeated && JSON.stringify(readSchema(repeated.header)) !== JSON.stringify(fields))
     throw new RangeError('its footer has another schema than its beginning')
-  const check = new Batches(fields, footer.short(0))
+  const check = new Batches(fields, footer.short(0), codecs)
   const blocks = [...blocksOf(footer, 2, Header.dictionary), ...blocksOf(footer, 3, Header.batch)]
   let end = repeated?.end ?? 8
   for (const block of blocks.sort((a, b) => a.offset - b.offset)) {
@@ -123,8 +125,10 @@ class Batches {
   readonly #dictionaries: ReadonlyMap<number, ArrowField>
   readonly #seen = new Set<number>()
   readonly #v5: boolean
+  readonly #codecs: readonly Decode[]
 
-  constructor(fields: readonly ArrowField[], version: number) {
+  constructor(fields: readonly ArrowField[], version: number, codecs: readonly Decode[]) {
+    this.#codecs = codecs
     this.#fields = fields
     this.#dictionaries = dictionariesOf(fields)
     this.#v5 = version >= 4
@@ -132,14 +136,14 @@ class Batches {
 
   /** @param once whether a dictionary may not be replaced, as in a file */
   add({ type, header, body }: Message, once = false): void {
-    if (type === Header.batch) this.rows += checkBatch(header, this.#fields, body, this.#v5)
+    if (type === Header.batch) this.rows += checkBatch(header, this.#fields, body, this.#v5, this.#codecs)
     else if (type === Header.dictionary) {
       const [id, batch, delta] = [header.long(0), header.table(1), header.byte(2)]
       const field = this.#dictionaries.get(id)
       if (!field) throw new RangeError(`no column has its dictionary ${id}`)
       if (once && !delta && this.#seen.has(id)) throw new RangeError(`it has dictionary ${id} twice`)
       this.#seen.add(id)
-      checkBatch(batch, [field], body, this.#v5)
+      checkBatch(batch, [field], body, this.#v5, this.#codecs)
     } else throw new RangeError(`a message is of type ${type}, expected batches of rows and dictionaries`)
   }
 }

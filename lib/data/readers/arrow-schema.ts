@@ -138,6 +138,7 @@ interface Region {
  * buffers one after the other in the body, as many nulls as are told.
  *
  * @param v5 whether unions have no bitmap of nulls, as from version 5 on
+ * @param codecs of compressed bodies, by their number in the format
  * @returns rows
  */
 export function checkBatch(
@@ -145,13 +146,15 @@ export function checkBatch(
   fields: readonly ArrowField[],
   body: Uint8Array,
   v5: boolean,
+  codecs: readonly Decode[],
 ): number {
   if (!batch) throw new RangeError('a batch is empty')
   const rows = batch.long(0)
   const nodes = batch.vector(1, 16)
   const buffers = regions(batch, body.length)
   const variadic = batch.vector(4, 8)
-  const compressed = batch.table(3) !== undefined
+  const compression = batch.table(3)
+  const decode = compression && (codecs[compression.byte(0)] ?? refuseCodec)
   let [node, buffer, counts] = [0, 0, 0]
   const take = (count: number, name: string) => {
     buffer += count
@@ -166,7 +169,9 @@ export function checkBatch(
     if (kind === Type.null) return
     if (kind !== Type.union || !v5) {
       take(1, name)
-      if (kind !== Type.union && !compressed) requireNulls(buffers[buffer - 1] as Region, body, length, nulls, name)
+      const { offset, length: size } = buffers[buffer - 1] as Region
+      const bitmap = body.subarray(offset, offset + size)
+      if (kind !== Type.union) requireNulls(decode && size > 0 ? inflate(bitmap, decode) : bitmap, length, nulls, name)
     }
     if (kind === Type.union) take(1, name)
     take(buffersAfterNulls[kind] ?? 1, name)
@@ -196,15 +201,28 @@ function regions(batch: FlatTable, bodyLength: number): Region[] {
   })
 }
 
+/** Of a compressed buffer: the bytes that it stands for. */
+export type Decode = (bytes: Uint8Array) => Uint8Array
+
+const refuseCodec: Decode = () => {
+  throw new RangeError('a batch is compressed in a way that the format does not know')
+}
+
+/** Eight bytes tell the length before compression (apache-arrow writes that after it), or −1 for a buffer that is left as it was. */
+function inflate(buffer: Uint8Array, decode: Decode): Uint8Array {
+  const told = exactLong(new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength), 0)
+  return told === -1 ? buffer.subarray(8) : decode(buffer.subarray(8))
+}
+
 /** A count of nulls that is wrong would make numbers of them, or nulls of numbers. */
-function requireNulls({ offset, length }: Region, body: Uint8Array, rows: number, nulls: number, name: string): void {
-  if (length === 0 && nulls === 0) return
-  if (length < Math.ceil(rows / 8))
-    throw new RangeError(`column '${name}' has ${nulls} nulls, and a bitmap of ${length} bytes for ${rows} rows`)
+function requireNulls(bitmap: Uint8Array, rows: number, nulls: number, name: string): void {
+  if (bitmap.length === 0 && nulls === 0) return
+  if (bitmap.length < Math.ceil(rows / 8))
+    throw new RangeError(`column '${name}' has ${nulls} nulls, and a bitmap of ${bitmap.length} bytes for ${rows} rows`)
   let known = 0
   const whole = rows >> 3
-  for (let i = 0; i < whole; i++) known += ones[body[offset + i] as number] as number
-  if (rows % 8) known += ones[(body[offset + whole] as number) & ((1 << (rows % 8)) - 1)] as number
+  for (let i = 0; i < whole; i++) known += ones[bitmap[i] as number] as number
+  if (rows % 8) known += ones[(bitmap[whole] as number) & ((1 << (rows % 8)) - 1)] as number
   if (known + nulls !== rows)
     throw new RangeError(`column '${name}' tells ${nulls} nulls, and its bitmap ${rows - known}`)
 }

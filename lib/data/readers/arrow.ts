@@ -4,6 +4,7 @@ import { InvalidDataError } from '../../native/errors'
 import { importModule, requireOptional } from '../../native/import-module'
 import { ColumnBuilder, type Frame, type FrameColumn } from '../frame'
 import { checkArrow } from './arrow-check'
+import type { Decode } from './arrow-schema'
 import { decodeLz4Frame } from './lz4-frame'
 import { zstd } from './page-codecs'
 
@@ -47,9 +48,9 @@ export function arrowFrame(table: ArrowTable): Frame {
  */
 export async function arrowColumns(path: string, bytes: Uint8Array, wanted?: readonly string[]): Promise<Columns> {
   const arrow = requireOptional<Arrow>('apache-arrow', 'reading Arrow files')
-  await registerCodecs(arrow)
+  const codecs = await registerCodecs(arrow)
   try {
-    checkArrow(bytes)
+    checkArrow(bytes, codecs)
     return columnsOf(path, arrow.tableFromIPC(bytes), wanted)
   } catch (cause) {
     if (cause instanceof InvalidDataError) throw cause
@@ -135,12 +136,15 @@ function requireTable(table: ArrowTable): ArrowTable {
   throw new InvalidDataError('the table is no Arrow table; pass one, or the path of an Arrow file.')
 }
 
-/** Compressed files: the package decodes neither of its two formats by itself. */
-async function registerCodecs({ compressionRegistry, CompressionType }: Arrow): Promise<void> {
-  if (compressionRegistry.get(CompressionType.ZSTD)) return
+/** Compressed files: the package decodes neither of its two formats by itself. The decoders, by their number. */
+async function registerCodecs({ compressionRegistry, CompressionType }: Arrow): Promise<Decode[]> {
   const { compressors } = await importModule<typeof import('hyparquet-compressors')>('hyparquet-compressors')
-  compressionRegistry.set(CompressionType.ZSTD, {
-    decode: zstd ?? ((data) => (compressors.ZSTD as (data: Uint8Array, length: number) => Uint8Array)(data, 0)),
-  })
+  const decodeZstd =
+    zstd ?? ((data: Uint8Array) => (compressors.ZSTD as (data: Uint8Array, length: number) => Uint8Array)(data, 0))
+  compressionRegistry.set(CompressionType.ZSTD, { decode: decodeZstd })
   compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: decodeLz4Frame })
+  const codecs: Decode[] = []
+  codecs[CompressionType.LZ4_FRAME] = decodeLz4Frame
+  codecs[CompressionType.ZSTD] = decodeZstd
+  return codecs
 }

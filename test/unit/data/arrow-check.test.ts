@@ -39,9 +39,13 @@ function batchOf(bytes: Buffer) {
   throw new Error('no batch')
 }
 
-/** The stream with a 64-bit number of the batch changed: of a node or buffer, or one found by its value. */
-function changed(where: (batch: RecordBatch) => { bb_pos: number }, offset: number, value: bigint): Buffer {
-  const bytes = stream()
+/** A stream with a 64-bit number of the batch changed: of a node or buffer, or one found by its value. */
+function changed(
+  where: (batch: RecordBatch) => { bb_pos: number },
+  offset: number,
+  value: bigint,
+  bytes: Buffer = stream(),
+): Buffer {
   const { at, batch } = batchOf(bytes)
   bytes.writeBigInt64LE(value, at + where(batch).bb_pos + offset)
   return bytes
@@ -51,7 +55,39 @@ const node = (i: number) => (batch: RecordBatch) => batch.nodes(i) as unknown as
 const buffer = (i: number) => (batch: RecordBatch) => batch.buffers(i) as unknown as { bb_pos: number }
 
 test('whole files and streams pass', () => {
-  for (const bytes of [stream(), file()]) expect(() => checkArrow(bytes)).not.toThrow()
+  for (const bytes of [stream(), file()]) expect(() => checkArrow(bytes, [])).not.toThrow()
+})
+
+/** An LZ4 frame: equal bytes as one of them, repeated up to the last five; others as they are. */
+function lz4(bytes: Uint8Array): Uint8Array {
+  const [byte = 0] = bytes
+  const equal = bytes.length > 31 && bytes.every((other) => other === byte)
+  const rest = bytes.length - 6 - 4 - 15
+  const longer = equal ? [...Array(Math.floor(rest / 255)).fill(255), rest % 255] : []
+  const block = equal ? Buffer.from([0x1f, byte, 1, 0, ...longer, 0x50, byte, byte, byte, byte, byte]) : bytes
+  const size = Buffer.alloc(4)
+  size.writeUInt32LE(equal ? block.length : block.length + 2 ** 31)
+  return Buffer.concat([Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82]), size, block, Buffer.alloc(4)])
+}
+
+/** 2048 numbers of which every eighth is null, so that the bitmap is compressed and the numbers are left as they are; and three without. */
+function compressed(rows: number): Buffer {
+  const { LZ4_FRAME } = arrow.CompressionType
+  const decode = arrow.compressionRegistry.get(LZ4_FRAME)?.decode
+  arrow.compressionRegistry.set(LZ4_FRAME, { encode: lz4, ...(decode && { decode }) })
+  const values = Array.from({ length: rows }, (_, i) => (i % 8 === 7 ? null : i + 0.5))
+  const writer = new arrow.RecordBatchStreamWriter({ compressionType: LZ4_FRAME })
+  writer.writeAll(new arrow.Table({ x: arrow.vectorFromArray(values, new arrow.Float64()) }))
+  return Buffer.from(writer.finish().toUint8Array(true))
+}
+
+test('compressed bodies are read', async () => {
+  const path = join(folder, 'compressed.arrow')
+  writeFileSync(path, compressed(2048))
+  expect(batchOf(compressed(2048)).batch.buffersLength()).toBe(2)
+  const { rows, columns } = await readFrame(path)
+  expect(rows).toBe(2048)
+  expect(columns[0]).toMatchObject({ name: 'x' })
 })
 
 test.each<[string, () => Buffer, RegExp]>([
@@ -60,6 +96,16 @@ test.each<[string, () => Buffer, RegExp]>([
   ['a number that no file can hold', () => changed(node(2), 0, 2n ** 62n), /hold the number 4611686018427388000/],
   ['nulls that the bitmap does not have', () => changed(node(0), 8, 2n), /'x' tells 2 nulls, and its bitmap 1/],
   ['nulls forgotten, which would be numbers', () => changed(node(0), 8, 0n), /'x' tells 0 nulls, and its bitmap 1/],
+  [
+    'nulls forgotten beside a compressed bitmap',
+    () => changed(node(0), 8, 0n, compressed(2048)),
+    /'x' tells 0 nulls, and its bitmap 256/,
+  ],
+  [
+    'nulls forgotten beside a bitmap left as it is among compressed ones',
+    () => changed(node(0), 8, 0n, compressed(24)),
+    /'x' tells 0 nulls, and its bitmap 3/,
+  ],
   ['a buffer beyond the body', () => changed(buffer(1), 8, 2n ** 40n), /buffer 1 has 1099511627776 bytes/],
   ['a buffer in front of the body', () => changed(buffer(5), 0, -8n), /buffer 5 has 16 bytes from -8 on/],
   [
@@ -113,7 +159,7 @@ test('every stream and file that is cut off is refused, or has the rows before t
       const cut = bytes.subarray(0, length)
       let whole = true
       try {
-        checkArrow(cut)
+        checkArrow(cut, [])
       } catch (error) {
         expect(error).toBeInstanceOf(RangeError)
         whole = false
