@@ -10,8 +10,8 @@ namespace meanfield {
 
 namespace {
 
-/// Numbers found while they are counted are kept, so that the rows are read once, up to one of so many numbers of the data.
-constexpr int64_t kFew = 16;
+/// Numbers found while they are counted are kept, up to so many, so that the rows are read once.
+constexpr int64_t kFew = 1 << 19;
 struct Found {
   int32_t slot, row;
   float value;
@@ -58,7 +58,7 @@ void gather(const FiniteSum& f, Columns& columns) {
     std::vector<int64_t>& many = place[chunk];
     many.assign(static_cast<size_t>(count) + 1, 0);
     std::vector<Found>& kept = found[chunk];
-    const size_t few = static_cast<size_t>(f.x.nonZeros / (kFew * f.chunks()));
+    const size_t few = static_cast<size_t>(kFew / f.chunks());
     Selected selected(f, slot);
     for (int64_t i = from; i < to; ++i) {
       const int64_t end = selected.row(i);

@@ -36,7 +36,7 @@ inline int64_t gathered_bytes(int64_t rows, int64_t numbers) {
 }
 
 /// Appends to `sparse` the columns that are in `index` from `done` on, dense ones side by side. The rows are read twice, to count and to copy, or
-/// once where they hold little of these columns.
+/// once where these columns hold few numbers.
 void gather(const FiniteSum& f, Columns& columns);
 
 /// Q = X̃ᵀX̃/n of columns.gramPlaces at √h = columns.gramRoots: every row adds the products of its own numbers.

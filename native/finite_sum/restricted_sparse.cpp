@@ -26,27 +26,27 @@ class Model {
   Vector start;  // X_Wᵀ g/n where the step starts
   Vector linear, delta;
 
-  Model(const FiniteSum& f, Columns& columns, const std::vector<int32_t>& members, const Sweeps& sweeps)
+  /// `u`: n numbers, the same that the line search has.
+  Model(const FiniteSum& f, Columns& columns, const std::vector<int32_t>& members, const Sweeps& sweeps, Vector& u)
       : start(members.size()), linear(members.size()), f_(f), columns_(columns), members_(members), sweeps_(sweeps),
-        curvature_(members.size()), block_(f, columns, members), together_(members.size(), 0) {
+        curvature_(members.size()), u_(u), block_(f, columns, members), together_(members.size(), 0) {
     for (int32_t a : block_.places()) together_[a] = 1;
     for (int32_t place : members) numbers_ += static_cast<double>(columns.sparse[place].count);
   }
 
   double touched = 0;  // stored numbers that products have touched
 
-  /// X_W δ
-  void margins(Vector& out) const {
-    for (size_t i = 0; i < u_.size(); ++i) out[i] = u_[i] / (*root_)[i];
+  /// u becomes X_W δ.
+  void margins() {
+    for (size_t i = 0; i < u_.size(); ++i) u_[i] /= (*root_)[i];
   }
 
-  /// Columns √h x and their squares, h becoming √h; `linear` is `start` + X_Wᵀ change/n, the derivatives' change since then. Null: none.
-  void form(Vector& h, const double* change) {
+  /// Columns √h x and their squares, h becoming √h; `linear` is `start` + X_Wᵀu/n, the derivatives' change since then, if there is any.
+  void form(Vector& h, bool changed) {
     for (double& value : h) value = std::max(std::sqrt(value), kLeast);
     root_ = &h;
     touched += numbers_;
     delta.assign(members_.size(), 0.0);
-    u_.assign(h.size(), 0.0);
     const int64_t count = static_cast<int64_t>(members_.size()), blocks = std::min<int64_t>(count, 64);
     const double scale = 1 / static_cast<double>(f_.n);
     const bool done = f_.pool->run(
@@ -56,11 +56,12 @@ class Model {
             const Columns::Column& x = column(a);
             curvature_[a] = f_.x.kernels().scale(x.values, x.rows, x.count, h.data(), x.scaled) * scale;
             linear[a] = start[a];
-            if (change) linear[a] += product(x, x.values, change) * scale;
+            if (changed) linear[a] += product(x, x.values, u_.data()) * scale;
           }
         },
         f_.cancel);
     if (!done) throw Error(ErrorCode::Cancelled, "cancelled");
+    std::fill(u_.begin(), u_.end(), 0.0);
     block_.form();
   }
 
@@ -235,7 +236,8 @@ class Model {
   const Sweeps& sweeps_;
   double numbers_ = 0;  // stored, of all members
   const Vector* root_ = nullptr;
-  Vector curvature_, u_;
+  Vector curvature_;
+  Vector& u_;  // X̃_W δ
   DenseBlock block_;
   std::vector<char> together_;  // whether a member is of the block
   Extrapolation history_;
@@ -257,21 +259,20 @@ void solve_sparse(const Restricted& problem, Vector& weights) {
     free[a] = column == f.d;
   }
   const Sweeps sweeps{f.regularizer, w, free};
-  Model model(f, problem.columns, members, sweeps);
+  MarginLine line(f, problem.at, problem.c);
+  Model model(f, problem.columns, members, sweeps, line.u);
   for (int64_t a = 0; a < count; ++a) model.start[a] = problem.at.gradient[offset + problem.columns.index[members[a]]];
 
-  MarginLine line(f, problem.at, problem.c);
-  Vector& change = line.u;  // which is filled after the change has been used
   for (int round = 0; round < 20; ++round) {
     f.poll();
-    for (int64_t i = 0; i < f.n; ++i) change[i] = line.g[i] - problem.at.derivatives[i * f.k + problem.c];
-    model.form(line.h, round > 0 ? change.data() : nullptr);
+    for (int64_t i = 0; i < f.n; ++i) line.u[i] = line.g[i] - problem.at.derivatives[i * f.k + problem.c];
+    model.form(line.h, round > 0);
     // Rounds that cost less than the pass that ends a step go on.
     const double violation = model.violation(),
                  enough = model.touched < static_cast<double>(f.x.nonZeros) ? 0.01 * problem.enough : problem.enough;
     if (violation <= enough) return;
     model.solve(std::max(0.3 * enough, 0.1 * violation));
-    model.margins(line.u);
+    model.margins();
     const double step = line.search(sweeps, model.delta);
     if (step == 0) return;
     for (int64_t a = 0; a < count; ++a)
