@@ -1,6 +1,7 @@
 /** Many fits of mean-field networks in one native call; the face is `MeanFieldNetwork.fitMany`. */
 import type { Dataset, ScalerKind } from '../data'
 import {
+  abortError,
   binding,
   CancelledError,
   fromNative,
@@ -15,7 +16,7 @@ import type { MeanFieldFit } from './mean-field-fit'
 import type { MeanFieldNetwork } from './mean-field-network'
 import type { MeanFieldFitOptions } from './mean-field-options'
 import { type Preparation, prepare } from './preparation'
-import { abortError, Run } from './run'
+import { Run } from './run'
 
 /** One of many runs: a network of its own, data that others may share, and options as for `fit`. */
 export interface MeanFieldManyRun {
@@ -60,8 +61,8 @@ export function fitMany(
   access: Access,
 ): Run<PromiseSettledResult<MeanFieldFit>[], number> {
   return new Run<PromiseSettledResult<MeanFieldFit>[], number>(async ({ signal, emit }) => {
-    if (threads !== undefined && (!Number.isInteger(threads) || threads < 1))
-      throw new InvalidOptionError(`threads is ${String(threads)}; expected a whole number from 1 on.`)
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
+      throw new InvalidOptionError(`threads is ${String(threads)}; expected a whole number from 1 to 1024.`)
     const release: (() => void)[] = []
     try {
       const how = sharing(tableOf)

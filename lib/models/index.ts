@@ -45,7 +45,7 @@ export {
   type BoostingPredictOptions,
   ResidualBoosting,
 } from './residual-boosting'
-export { abortError, Run, type RunControls } from './run'
+export { Run, type RunControls } from './run'
 export type { ClassScores, RegressionScores, Scores } from './scores'
 export type { MeanFieldStreamFit, MeanFieldStreamOptions, MeanFieldStreamPoint } from './stream-options'
 export type { DatasetChunks } from './stream-rows'

@@ -1,7 +1,7 @@
 /** Native jobs of an object that holds the result of the last one, one at a time. */
-import { CancelledError, fromNative, InvalidOptionError } from '../native'
+import { abortError, CancelledError, fromNative, InvalidOptionError } from '../native'
 import type { NativeJob } from '../native/binding'
-import { abortError, Run } from './run'
+import { Run } from './run'
 
 /** A job that can be started, and what becomes of its result. */
 export interface Ready<R, T> {

@@ -9,6 +9,7 @@ import {
   kernelRegimeTraceColumns,
 } from '../generated/catalogue'
 import {
+  abortError,
   binding,
   type Device,
   DeviceError,
@@ -34,7 +35,7 @@ import {
   requireRegression,
   restoredOutputs,
 } from './preparation'
-import { abortError, type Run } from './run'
+import type { Run } from './run'
 import { readModel, type SavedModel, writeModel } from './saved-model'
 import { classIndices, type Scores, scoreClasses, scoreRegression, squaredClassLoss } from './scores'
 import { columnArrays, lastRow } from './trace-columns'

@@ -1,7 +1,14 @@
 /** The spectrum of a tangent kernel on given rows (Nitanda, Suzuki, ICLR 2021, Sections 3 and 4). */
 import { requireNames } from '../data/options'
-import { binding, fromNative, InvalidOptionError, type NativeMatrix, type OptionValues, untilAborted } from '../native'
-import { abortError } from './run'
+import {
+  abortError,
+  binding,
+  fromNative,
+  InvalidOptionError,
+  type NativeMatrix,
+  type OptionValues,
+  untilAborted,
+} from '../native'
 
 export interface SpectrumOptions {
   /** Eigenvalues that are asked for, the largest ones; all where there are fewer rows. Default 50. */

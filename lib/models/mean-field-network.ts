@@ -3,6 +3,7 @@ import type { Dataset, Encoding } from '../data'
 import { requireBoolean, requireNames } from '../data/options'
 import { type TracePoint, traceColumns } from '../generated/catalogue'
 import {
+  abortError,
   binding,
   chooseDevice,
   choosePrecision,
@@ -36,7 +37,7 @@ import {
   requireRegression,
   restoredOutputs,
 } from './preparation'
-import { abortError, type Run } from './run'
+import type { Run } from './run'
 import { readModel, type SavedModel, writeModel } from './saved-model'
 import { type ScoreManyOptions, type Scoring, scoreMany } from './score-many'
 import { classIndices, classProbabilities, type Scores, scoreClasses, scoreRegression } from './scores'

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Dataset } from '../data'
 import type { SgdLangevinOptions } from '../generated/catalogue'
 import {
+  abortError,
   binding,
   CancelledError,
   CheckpointError,
@@ -22,7 +23,7 @@ import type { Fitted, MeanFieldNetwork } from './mean-field-network'
 import type { MeanFieldNetworkOptions } from './mean-field-options'
 import { resolvedModel } from './option-values'
 import { type Preparation, preparationToJson } from './preparation'
-import { abortError, Run } from './run'
+import { Run } from './run'
 import { readModel, writeModel } from './saved-model'
 import {
   type MeanFieldStreamFit,

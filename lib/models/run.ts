@@ -1,5 +1,5 @@
 /** A piece of work in progress: at once a promise of its result and an async iterable of live points. */
-import { CancelledError, InvalidOptionError } from '../native/errors'
+import { abortError, InvalidOptionError } from '../native/errors'
 
 /** What the work of a run is given. */
 export interface RunControls<P> {
@@ -115,11 +115,4 @@ export class Run<T, P> implements Promise<T>, AsyncIterable<P> {
 /** By its shape, so that the signal of another realm or of a library is one too. */
 function isSignal(value: unknown): value is AbortSignal {
   return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value
-}
-
-/** For work that was aborted before there was anything to return: `name` is `AbortError`, `cause` the signal's reason. */
-export function abortError(reason: unknown): CancelledError {
-  const error = new CancelledError('the work was aborted before it had a result.', {}, { cause: reason })
-  error.name = 'AbortError'
-  return error
 }

@@ -1,6 +1,7 @@
 /** Many scores of mean-field networks in one native call. */
 import type { Dataset } from '../data'
 import {
+  abortError,
   binding,
   CancelledError,
   fromNative,
@@ -11,7 +12,6 @@ import {
 } from '../native'
 import { inner, once } from './maps'
 import { type Preparation, preparedFeatures, restoredOutputs } from './preparation'
-import { abortError } from './run'
 import type { Scores } from './scores'
 
 /** What a score takes: the network as predictions need it, and what the outputs are worth. */

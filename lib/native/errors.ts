@@ -126,6 +126,13 @@ export function fromNative(error: unknown): Error {
   return new classes[code as ErrorCode](error.message, {}, { cause: error })
 }
 
+/** For work that was aborted before there was anything to return: `name` is `AbortError`, `cause` the signal's reason. */
+export function abortError(reason: unknown): CancelledError {
+  const error = new CancelledError('the work was aborted before it had a result.', {}, { cause: reason })
+  error.name = 'AbortError'
+  return error
+}
+
 /** The candidate nearest to `name` in edit distance; undefined when none is near. */
 export function suggest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined

@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { abortError } from '../models'
+import { abortError } from '../native/errors'
 import { chartFile, type Figure, figureCsv } from '../report'
 import type { Claim } from './claim'
 

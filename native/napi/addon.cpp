@@ -130,13 +130,6 @@ void read_requests(const Napi::CallbackInfo& arguments, Read read) {
   }
 }
 
-int read_threads(const Napi::Value& value) {
-  if (value.IsUndefined()) return available_parallelism();
-  const int64_t threads = read_count(value, "threads");
-  if (threads < 1) throw Error(ErrorCode::InvalidOption, "threads is 0; expected a whole number from 1 on.");
-  return static_cast<int>(std::min<int64_t>(threads, 1024));
-}
-
 Napi::Value fit_many_mean_field(const Napi::CallbackInfo& arguments) {
   const Napi::Env env = arguments.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -145,7 +138,7 @@ Napi::Value fit_many_mean_field(const Napi::CallbackInfo& arguments) {
     read_requests(arguments, [&](const Napi::Object& request) {
       fits.push_back(prepare_mean_field(as_one_of_many(read_fit_request(request, pins))));
     });
-    const int threads = read_threads(arguments[1]);
+    const int threads = read_threads(arguments[1], available_parallelism());
     const Napi::Function onDone = arguments[2].IsFunction() ? arguments[2].As<Napi::Function>() : Napi::Function();
     return start_job(
         env, std::move(pins), onDone, [fits, threads](const CancelToken& cancel, const Progress& progress) -> Deliver {
@@ -176,7 +169,7 @@ Napi::Value predict_many_mean_field(const Napi::CallbackInfo& arguments) {
       requests.back().threads = 1;
       predict_outputs(requests.back());
     });
-    const int threads = read_threads(arguments[1]);
+    const int threads = read_threads(arguments[1], available_parallelism());
     return start_job(
         env, std::move(pins), {}, [requests, threads](const CancelToken& cancel, const Progress&) -> Deliver {
           struct Prediction {

@@ -61,8 +61,7 @@ Napi::Value answer(const Napi::CallbackInfo& arguments, Answer function) {
     request.mixes = floats(object, "mixes", request.mixCount, pins);
     request.linear = floats(object, "linear", request.linearCount, pins);
     request.layers = request.mixCount / 2;
-    if (!absent(object.Get("threads")))
-      request.threads = static_cast<int>(read_count(object.Get("threads"), "threads"));
+    request.threads = read_threads(object.Get("threads"), request.threads);
     return start_job(env, std::move(pins), {},
                      [request, function](const CancelToken& cancel, const Progress&) -> Deliver {
                        const auto out = std::make_shared<const std::vector<float>>(function(request, cancel));

@@ -40,6 +40,14 @@ int64_t read_count(const Napi::Value& value, const std::string& name) {
   return static_cast<int64_t>(number);
 }
 
+int read_threads(const Napi::Value& value, int otherwise) {
+  if (absent(value)) return otherwise;
+  const int64_t threads = read_count(value, "threads");
+  if (threads < 1 || threads > 1024)
+    refuse(ErrorCode::InvalidOption, "threads", value, "a whole number from 1 to 1024");
+  return static_cast<int>(threads);
+}
+
 MatrixView<const float> read_matrix(const Napi::Value& value, const std::string& name, Pins& pins) {
   const Napi::Object object = read_object(value, name);
   const int64_t rows = read_count(object.Get("rows"), name + ".rows");
@@ -94,12 +102,7 @@ PredictRequest read_predict_request(const Napi::Object& request, Pins& pins) {
   predict.particles = read_floats(request.Get("particles"), "particles", count, pins);
   predict.particleCount = static_cast<int64_t>(count);
   predict.model = read_options(request.Get("model"), "model");
-  if (!absent(request.Get("threads"))) {
-    const int64_t threads = read_count(request.Get("threads"), "threads");
-    if (threads < 1 || threads > 1024)
-      refuse(ErrorCode::InvalidOption, "threads", request.Get("threads"), "a whole number from 1 to 1024");
-    predict.threads = static_cast<int>(threads);
-  }
+  predict.threads = read_threads(request.Get("threads"), predict.threads);
   predict.backend = optional_text(request, "backend", predict.backend);
   predict.isa = optional_text(request, "isa", "");
   predict.precision = optional_text(request, "precision", predict.precision);

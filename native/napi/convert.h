@@ -21,6 +21,8 @@ void read_table(const Napi::Value& value, const std::string& name, MatrixView<co
                 const double*& targets, int64_t& targetCount, Pins& pins);
 /// A whole number of at least 0.
 int64_t read_count(const Napi::Value& value, const std::string& name);
+/// A whole number from 1 to 1024; `otherwise` when there is none.
+int read_threads(const Napi::Value& value, int otherwise);
 
 /// `[{ name, value, why }]`
 Napi::Array chosen_array(Napi::Env env, const std::vector<Chosen>& chosen);

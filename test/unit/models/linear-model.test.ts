@@ -201,6 +201,11 @@ describe('LinearModel', () => {
       signal,
     })
     expect(stopped.stop).toBe('aborted')
+    await expect(model.predict(train, { signal: AbortSignal.abort('enough') })).rejects.toMatchObject({
+      name: 'AbortError',
+      code: 'MEANFIELD_CANCELLED',
+      cause: 'enough',
+    })
   })
 
   test('bad requests are refused with a typed error', async () => {

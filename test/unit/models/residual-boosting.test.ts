@@ -23,6 +23,11 @@ describe.each(['residual-boosting', 'frank-wolfe'] as const)('%s', (algorithm) =
     ;({ model, fit } = await fitted({ algorithm, rounds: 6 }, { validation: rings }))
   })
 
+  it('can be aborted while it predicts', async () => {
+    const predicting = model.predict(rings, { signal: AbortSignal.abort('enough') })
+    await expect(predicting).rejects.toMatchObject({ name: 'AbortError', cause: 'enough' })
+  })
+
   it('learns rings, which no linear model tells apart, and tells what it found after every layer', async () => {
     expect(fit).toMatchObject({
       model: 'boosting',

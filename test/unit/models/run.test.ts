@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { abortError, Run, type RunControls } from '../../../lib/models/run'
+import { Run, type RunControls } from '../../../lib/models/run'
+import { abortError } from '../../../lib/native/errors'
 
 /** A run whose work is done by hand. */
 function manual(signal?: AbortSignal) {
