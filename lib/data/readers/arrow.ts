@@ -136,15 +136,17 @@ function requireTable(table: ArrowTable): ArrowTable {
   throw new InvalidDataError('the table is no Arrow table; pass one, or the path of an Arrow file.')
 }
 
-/** Compressed files: the package decodes neither of its two formats by itself. The decoders, by their number. */
+/** Compressed files: the package decodes neither of its two formats by itself. What else has been registered stays. The decoders, by their number. */
 async function registerCodecs({ compressionRegistry, CompressionType }: Arrow): Promise<Decode[]> {
   const { compressors } = await importModule<typeof import('hyparquet-compressors')>('hyparquet-compressors')
   const decodeZstd =
     zstd ?? ((data: Uint8Array) => (compressors.ZSTD as (data: Uint8Array, length: number) => Uint8Array)(data, 0))
-  compressionRegistry.set(CompressionType.ZSTD, { decode: decodeZstd })
-  compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: decodeLz4Frame })
   const codecs: Decode[] = []
   codecs[CompressionType.LZ4_FRAME] = decodeLz4Frame
   codecs[CompressionType.ZSTD] = decodeZstd
+  codecs.forEach((decode, type) => {
+    const known = compressionRegistry.get(type)
+    if (!known?.decode) compressionRegistry.set(type, { ...known, decode })
+  })
   return codecs
 }

@@ -88,6 +88,7 @@ test('compressed bodies are read', async () => {
   const { rows, columns } = await readFrame(path)
   expect(rows).toBe(2048)
   expect(columns[0]).toMatchObject({ name: 'x' })
+  expect(arrow.compressionRegistry.get(arrow.CompressionType.LZ4_FRAME)?.encode).toBe(lz4)
 })
 
 test.each<[string, () => Buffer, RegExp]>([
