@@ -237,7 +237,7 @@ export class KernelRegimeNetwork {
       const job = binding().predictKernelRegime({ features: matrix, outputs: k, model, directions, displacement })
       return await untilAborted(job, signal)
     } catch (error) {
-      throw signal?.aborted ? abortError(signal.reason) : fromNative(error)
+      throw fromNative(error)
     }
   }
 

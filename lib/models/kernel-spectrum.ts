@@ -114,6 +114,6 @@ export async function spectrumOf(
       })),
     }
   } catch (error) {
-    throw signal?.aborted ? abortError(signal.reason) : fromNative(error)
+    throw fromNative(error)
   }
 }

@@ -184,7 +184,7 @@ export class MeanFieldNetwork {
       const outputs = await untilAborted(job, signal)
       return preparation.targetScalers ? restoredOutputs(preparation.targetScalers, outputs) : outputs
     } catch (error) {
-      throw signal?.aborted ? abortError(signal.reason) : fromNative(error)
+      throw fromNative(error)
     }
   }
 
