@@ -8,6 +8,24 @@ namespace meanfield {
 namespace {
 /// From here on the columns that join in a step are to take no more memory than a 32nd of the data's numbers would: copies stay small beside it.
 constexpr int64_t kLarge = int64_t{1} << 24;
+/// More candidates than these are swept on a compressed copy: their Gram matrix would take longer than the sweeps it saves.
+constexpr int64_t kFew = 256;
+
+/// What a step on the copy aims at, a violation: a gap of τ P is left by one of about 5 τ λ1, and a step gains three digits or so, so that the fewest
+/// steps share the way there.
+double aim(const FiniteSum& f, double largest) {
+  const double l1 = f.regularizer.l1, from = l1 > 0 ? std::min(largest, l1) : largest, to = 5 * f.tolerance * l1;
+  if (!(to > 0 && to < from)) return from / 30;
+  return from * std::pow(to / from, 1 / std::ceil(std::log(from / to) / std::log(1000)));
+}
+
+/// Columns of the class that may move: the support and those that violate optimality.
+int64_t candidates(const FiniteSum& f, const Vector& w, const Vector& gradient, int c) {
+  int64_t count = 0;
+  for (int64_t at = c * f.p; at < (c + 1) * f.p; ++at)
+    count += !f.penalised(at) || w[at] != 0 || f.regularizer.violation(0, gradient[at]) > 0;
+  return count;
+}
 }  // namespace
 
 std::string CoordinateDescent::refuse(const FiniteSum& f, const Options&) {
@@ -20,6 +38,7 @@ CoordinateDescent::State CoordinateDescent::init(FiniteSum& f, const Options& op
   State s;
   s.w = start;
   s.size = options.workingSet.value_or(f.x.sparse ? 3000 : 100);
+  s.room = options.workingSet.value_or(500);
   if (!options.workingSet)
     chosen.push_back({"workingSet", OptionValue(static_cast<double>(s.size)),
                       f.x.sparse ? "sparse columns cost what they hold" : "dense columns meet in a Gram matrix"});
@@ -45,6 +64,22 @@ CoordinateDescent::State CoordinateDescent::init(FiniteSum& f, const Options& op
   return s;
 }
 
+bool CoordinateDescent::on_copy(State& s, FiniteSum& f, double violation) {
+  if (s.compressing == 0 && !f.x.sparse)
+    for (int c = 0; c < f.k; ++c)
+      if (candidates(f, s.w, s.at.gradient, c) > kFew) s.compressing = 1;
+  if (s.compressing != 1) return false;
+  if (s.violation > 0) s.stalled = violation > 0.5 * s.violation ? s.stalled + 1 : 0;
+  s.violation = violation;
+  if (s.stalled == 2) s.compressing = -1;  // what the copy has rounded weighs too much
+  try {
+    if (s.compressing == 1 && !f.compressed) f.compressed = std::make_shared<CompressedColumns>(f);
+  } catch (const std::bad_alloc&) {
+    s.compressing = -1;
+  }
+  return s.compressing == 1;
+}
+
 void CoordinateDescent::step(State& s, FiniteSum& f) {
   const DualBound bound = s.screening ? dual_bound(f, s.anchors, s.at, s.w.data()) : DualBound();
   if (s.screening && std::isfinite(bound.gap)) {
@@ -62,6 +97,15 @@ void CoordinateDescent::step(State& s, FiniteSum& f) {
   for (int64_t at = 0; at < f.size; ++at)
     largest = std::max(
         largest, f.penalised(at) ? f.regularizer.violation(s.w[at], s.at.gradient[at]) : std::fabs(s.at.gradient[at]));
+  if (on_copy(s, f, largest)) {
+    for (int c = 0; c < f.k; ++c)
+      if (!solve_compressed({f, s.at, c, aim(f, largest), s.room, s.screening ? s.dead.data() + c * f.d : nullptr},
+                            s.w))
+        s.compressing = -1;
+    f.pass(s.w.data(), s.at);
+    f.count_pass(f.n);
+    return;
+  }
   const double enough = largest / 30;
   for (int c = 0; c < f.k; ++c) {
     Columns& columns = s.columns[c];

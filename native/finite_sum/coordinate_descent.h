@@ -41,8 +41,12 @@ struct CoordinateDescent {
     Vector w;
     Pass at;
     int64_t size = 0;          // of the next working set
+    int64_t compressing = 0;   // 1: on the compressed copy, −1: no more
+    int64_t stalled = 0;       // steps on the copy in a row that have not halved the largest violation
+    double violation = 0;      // the largest before the last step
     std::vector<double> dead;  // screened: 1, k × d
     // Rebuilt, not kept:
+    int64_t room = 0;  // of the first working set on the copy
     std::vector<Columns> columns;
     std::vector<int32_t> local;   // scratch: column to place in the working set, −1
     Vector squares;               // Σ_i c_i x_ij², for screening
@@ -57,6 +61,9 @@ struct CoordinateDescent {
       at.visit(v);
       v(at.margins);
       v(size);
+      v(compressing);
+      v(stalled);
+      v(violation);
       v(dead);
       for (Columns& each : columns) {
         v(each.index);
@@ -75,6 +82,8 @@ struct CoordinateDescent {
   static std::string refuse(const FiniteSum& f, const Options&);
   static State init(FiniteSum& f, const Options& options, const Vector& start, LinearChoices& chosen);
   static void step(State& state, FiniteSum& f);
+  /// Whether the next step is made on the compressed copy; makes the copy.
+  static bool on_copy(State& state, FiniteSum& f, double violation);
   static const Vector& weights(const State& s) { return s.w; }
   static const Pass* pass(const State& s) { return &s.at; }
 };

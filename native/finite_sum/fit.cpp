@@ -238,6 +238,7 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
   }
   f.seed = static_cast<uint64_t>(options_.seed);
   f.cancel = &cancel;
+  f.tolerance = options_.tolerance;
   Vector start(static_cast<size_t>(f.size), 0.0);
   if (request_.initial) start.assign(request_.initial, request_.initial + f.size);
   if (model_.nonNegative)

@@ -62,6 +62,8 @@ struct Constants {
   double full = 0;  // L_F, of the mean loss, estimated by power iteration
 };
 
+class CompressedColumns;
+
 class FiniteSum {
  public:
   DataRows x;
@@ -76,6 +78,9 @@ class FiniteSum {
   ThreadPool* pool = nullptr;
   const CancelToken* cancel = nullptr;
   std::shared_ptr<LinearDevice> device;  // where full passes and minibatches are computed; null: here
+
+  std::shared_ptr<const CompressedColumns> compressed;  // made by who first wants it
+  double tolerance = 0;                                 // relative gap that is asked for; 0: unknown
 
   double kappa = 0;  // of (κ/2)‖w − anchor‖²
   const Vector* anchor = nullptr;

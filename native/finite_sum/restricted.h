@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "native/finite_sum/columns.h"
+#include "native/finite_sum/compressed.h"
 #include "native/finite_sum/quadratic_sweeps.h"
 
 namespace meanfield {
@@ -19,6 +20,18 @@ struct Restricted {
 };
 void solve_sparse(const Restricted& problem, Vector& w);
 void solve_dense(const Restricted& problem, Vector& w);
+
+/// All columns of class c, on f.compressed, from the pass `at` at w, until the violation of optimality in the copy is at most `enough`. `room` columns
+/// join the first working set; `dead` ones (null: none) stay at zero. False where sweeps are too slow for that, or the line search has found no way down.
+struct Compressed {
+  FiniteSum& f;
+  const Pass& at;
+  int c;
+  double enough;
+  int64_t room;
+  const double* dead;
+};
+bool solve_compressed(const Compressed& problem, Vector& w);
 
 /// The loss of one class on the line z + t u of margins, and its derivatives where it stands.
 class MarginLine {

@@ -31,10 +31,31 @@ struct RowKernels {
                int64_t from, double* scratch);
 };
 
+/// Columns in block floating point: kColumnBlock rows share a scale and are 16-bit integers, two to a word, row u of the block in the low
+/// half of word u and row u + kColumnBlock/2 in the high half of the same. Off by at most 2^-16 of the largest of its block. Sums in
+/// float32. Vectors over the rows hold blocks · kColumnBlock numbers, zeros beyond the last row, on a cache line; so do columns.
+constexpr int64_t kColumnBlock = 64;
+struct ColumnKernels {
+  /// The columns of rows × cols numbers, rows a multiple of kColumnBlock unless they are the last; column j goes to words + j · wordsOfColumn
+  /// and scales + j · scalesOfColumn.
+  void (*compress64)(const double* x, int64_t rows, int64_t cols, int64_t stride, int32_t* words, int64_t wordsOfColumn,
+                     float* scales, int64_t scalesOfColumn);
+  void (*compress32)(const float* x, int64_t rows, int64_t cols, int64_t stride, int32_t* words, int64_t wordsOfColumn,
+                     float* scales, int64_t scalesOfColumn);
+  /// Σ_i x_i t_i, of one column and of `count` of them. The words of `next`, the column that is read after this one, are fetched meanwhile.
+  double (*dot)(const int32_t* words, const float* scales, const float* t, int64_t blocks, const int32_t* next);
+  void (*dots)(const int32_t* words, int64_t wordsOfColumn, const float* scales, int64_t scalesOfColumn, int64_t count,
+               const float* t, int64_t blocks, double* sums);
+  /// Σ_i h_i x_i², and t_i ← t_i + a h_i x_i; h = null means ones.
+  double (*squares)(const int32_t* words, const float* scales, const float* h, int64_t blocks);
+  void (*axpy)(float a, const int32_t* words, const float* scales, const float* h, float* t, int64_t blocks);
+};
+
 struct LinearKernels {
   const char* isa;
   RowKernels<double> f64;
   RowKernels<float> f32;
+  const ColumnKernels* columns;
   /// to_e = v_e r[rows_e], rounded to float32; returns Σ (v_e r[rows_e])². rows = null: row e.
   double (*scale)(const float* v, const int32_t* rows, int64_t count, const double* r, float* to);
   /// G_ab ← G_ab + Σ_e x_a[e] x_b[e] for a ≤ b < count, over `length` numbers of each: float32 within 512 of them, float64 beyond.

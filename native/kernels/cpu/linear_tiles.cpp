@@ -8,6 +8,7 @@ namespace cpu {
 namespace MEANFIELD_ISA {
 
 const LinearKernels* linear();
+extern const ColumnKernels kColumnKernels;  // column_tiles.cpp
 
 namespace {
 
@@ -357,8 +358,14 @@ constexpr RowKernels<T> kRows_of = {dot<T>, axpy<T>, sparse_dot<T>, sparse_axpy<
 #define MEANFIELD_TEXT_OF(x) #x
 #define MEANFIELD_TEXT(x) MEANFIELD_TEXT_OF(x)
 const LinearKernels* linear() {
-  static constexpr LinearKernels table = {
-      MEANFIELD_TEXT(MEANFIELD_ISA), kRows_of<double>, kRows_of<float>, scale, products, select, logistic};
+  static constexpr LinearKernels table = {MEANFIELD_TEXT(MEANFIELD_ISA),
+                                          kRows_of<double>,
+                                          kRows_of<float>,
+                                          &kColumnKernels,
+                                          scale,
+                                          products,
+                                          select,
+                                          logistic};
   return &table;
 }
 
