@@ -37,6 +37,9 @@ CoordinateDescent::State CoordinateDescent::init(FiniteSum& f, const Options& op
                                                  LinearChoices& chosen) {
   State s;
   s.w = start;
+  s.at.keepMargins = true;
+  f.pass(s.w.data(), s.at);
+  f.count_pass(f.n);
   s.size = options.workingSet.value_or(f.x.sparse ? 3000 : 100);
   s.room = options.workingSet.value_or(500);
   if (!options.workingSet)
@@ -58,9 +61,6 @@ CoordinateDescent::State CoordinateDescent::init(FiniteSum& f, const Options& op
     for (int64_t i = 0; i < f.n; ++i)
       for (int64_t e = 0, end = f.x.count(i); e < end; ++e) ++s.counts[f.x.columns(i)[e]];
   }
-  s.at.keepMargins = true;
-  f.pass(s.w.data(), s.at);
-  f.count_pass(f.n);
   return s;
 }
 

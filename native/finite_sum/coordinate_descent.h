@@ -18,6 +18,7 @@ namespace meanfield {
 
 struct CoordinateDescent {
   static constexpr const char* kName = "coordinate-descent";
+  static constexpr bool kStartsWithPass = true;
   static constexpr const char* kTitle = "Coordinate descent with working sets and proximal Newton";
   static constexpr const char* kSource =
       "Yuan, Ho, Lin, JMLR 2012; Massias, Gramfort, Salmon, ICML 2018; Ndiaye et al., JMLR 2017";

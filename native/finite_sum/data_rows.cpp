@@ -1,6 +1,7 @@
 #include "native/finite_sum/data_rows.h"
 
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <type_traits>
 
@@ -65,6 +66,34 @@ double DataRows::squared_norm(int64_t i) const {
   double sum = 0;
   each(i, [&](int64_t, double v) { sum += v * v; });
   return sum;
+}
+
+namespace {
+/// Whether all are finite: an exponent of ones is that of infinity and of what is not a number.
+template <class T, class Bits>
+bool all_finite(const T* values, int64_t count, Bits exponent) {
+  Bits found = 0;
+  for (int64_t e = 0; e < count; ++e) {
+    Bits bits;
+    std::memcpy(&bits, values + e, sizeof bits);
+    found |= static_cast<Bits>((bits & exponent) == exponent);
+  }
+  return found == 0;
+}
+}  // namespace
+
+bool DataRows::sound(int64_t first, int64_t last) const {
+  int unordered = 0;
+  for (int64_t i = first; i < last; ++i) {
+    const int64_t many = count(i);
+    if (many == 0) continue;
+    const int32_t* c = columns(i);
+    unordered |= static_cast<int>(c[0] < 0 || c[many - 1] >= d);
+    for (int64_t e = 1; e < many; ++e) unordered |= static_cast<int>(c[e] <= c[e - 1]);
+  }
+  const int64_t from = begin(first), many = begin(last) - from;
+  return unordered == 0 && (single ? all_finite(values32_ + from, many, uint32_t{0x7f800000})
+                                   : all_finite(values64_ + from, many, uint64_t{0x7ff0000000000000}));
 }
 
 void DataRows::check(const char* name) const {

@@ -79,6 +79,8 @@ class DataRows {
   /// Throws InvalidData, naming row and column, for numbers that are not finite, columns out of range, unsorted or
   /// repeated, and row pointers that do not increase.
   void check(const char* name) const;
+  /// Whether `check` finds nothing in sparse rows first … last − 1, whose pointers increase; by vectors where it is a loop over numbers.
+  bool sound(int64_t first, int64_t last) const;
 
  private:
   const LinearKernels* kernels_ = nullptr;

@@ -195,8 +195,7 @@ LinearFit::LinearFit(const LinearFitRequest& request) : request_(request) {
   place_ = choose_linear_place(request);
 }
 
-void LinearFit::check_data() const {
-  rows_.check("training");
+void LinearFit::check_targets() const {
   if (!classes_) return loss_.check_targets(request_.targets, rows_.n, static_cast<int>(model_.outputs));
   const Loss labels{LossKind::Softmax, 1};  // for its check of class indices
   labels.check_targets(request_.targets, rows_.n, static_cast<int>(model_.outputs));
@@ -223,7 +222,7 @@ std::string LinearFit::identity(const std::string& algorithm, const std::string&
 LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<void(const double*)>& onPoint) {
   const Clock::time_point begin = Clock::now();
   LinearFitResult result;
-  check_data();
+  check_targets();
   result.threads = thread_count(options_.threads);
   ThreadPool pool(result.threads);
   const double nn = static_cast<double>(rows_.n);
@@ -239,6 +238,7 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
   f.seed = static_cast<uint64_t>(options_.seed);
   f.cancel = &cancel;
   f.tolerance = options_.tolerance;
+  f.checked = false;
   Vector start(static_cast<size_t>(f.size), 0.0);
   if (request_.initial) start.assign(request_.initial, request_.initial + f.size);
   if (model_.nonNegative)
@@ -270,6 +270,7 @@ LinearFitResult LinearFit::run(const CancelToken& cancel, const std::function<vo
     f.queries = 0;
     RunPlan plan{options_.plan(), {}, request_.checkpoint, request_.resume, ""};
     if (!plan.checkpoint.empty() || !plan.resume.empty()) plan.identity = identity(name, bound.canonical);
+    if (!bound.startsWithPass) f.check_rows();
     LinearMethod method(f, bound.start(f, from, chosen), options_.tolerance, options_.gap);
     const double before = seconds_since(solving);
     RunRecord record = drive(method, plan, cancel, onRow);

@@ -133,7 +133,7 @@ class LinearFit {
 
  private:
   std::string identity(const std::string& algorithm, const std::string& options) const;
-  void check_data() const;
+  void check_targets() const;
 
   LinearFitRequest request_;
   LinearOptions model_;

@@ -75,6 +75,7 @@ struct LinearAlgorithm {
     std::function<std::string(const FiniteSum&)> refuse;
     /// Why the method stays on the CPU; empty when it runs on a device. `asked`: for a device, not for whatever is best.
     std::function<std::string(const FiniteSum&, bool asked)> stays;
+    bool startsWithPass;  // over all rows, before anything else reads them
     std::function<std::unique_ptr<Solver>(FiniteSum&, const Vector& start, LinearChoices&)> start;
   };
   std::string name, title, source;
@@ -88,6 +89,12 @@ template <class A, class = void>
 struct OnDevice : std::false_type {};
 template <class A>
 struct OnDevice<A, std::void_t<decltype(&A::stays)>> : std::true_type {};
+
+/// Methods whose init makes a full pass before anything else reads the data say so: the pass checks the data.
+template <class A, class = void>
+struct StartsWithPass : std::false_type {};
+template <class A>
+struct StartsWithPass<A, std::void_t<decltype(A::kStartsWithPass)>> : std::true_type {};
 
 template <class A>
 LinearAlgorithm linear_algorithm() {
@@ -104,6 +111,7 @@ LinearAlgorithm linear_algorithm() {
                   if constexpr (OnDevice<A>::value) return A::stays(f, options, asked);
                   return "it takes rows or coordinates one after the other";
                 },
+                StartsWithPass<A>::value,
                 [options](FiniteSum& f, const Vector& start, LinearChoices& chosen) -> std::unique_ptr<Solver> {
                   return std::make_unique<SolverOf<A>>(f, options, start, chosen);
                 }};

@@ -14,6 +14,7 @@ namespace meanfield {
 
 struct Newton {
   static constexpr const char* kName = "newton";
+  static constexpr bool kStartsWithPass = true;
   static constexpr const char* kTitle = "Newton: Cholesky with sampled Hessians, or truncated by conjugate gradients";
   static constexpr const char* kSource =
       "Nash, J. Comput. Appl. Math. 2000; Roosta-Khorasani, Mahoney, Math. Program. 2019";

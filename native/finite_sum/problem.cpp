@@ -1,7 +1,9 @@
 #include "native/finite_sum/problem.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <utility>
 
 namespace meanfield {
 
@@ -128,6 +130,7 @@ void FiniteSum::chunk_pass(int64_t first, int64_t last, const double* w, Pass& o
 }
 
 void FiniteSum::move_to(const LinearBackend* backend, uint64_t devices) {
+  check_rows();
   std::vector<int64_t> starts;
   if (x.sparse)
     for (int64_t i = 0; i <= n; ++i) starts.push_back(x.begin(i) - x.begin(0));
@@ -156,6 +159,10 @@ void FiniteSum::send(Pass& pass) const {
   if (!pass.heldCurvatures && !pass.curvatures.empty()) pass.heldCurvatures = device->write(pass.curvatures.data());
 }
 
+void FiniteSum::check_rows() {
+  if (!std::exchange(checked, true)) x.check("training");
+}
+
 void FiniteSum::pass(const double* w, Pass& out, bool curvatures) {
   out.gradient.assign(static_cast<size_t>(size), 0);
   if (device) {
@@ -172,10 +179,12 @@ void FiniteSum::pass(const double* w, Pass& out, bool curvatures) {
   if (out.keepMargins) out.margins.resize(static_cast<size_t>(n * k));
   std::vector<LossSums> sums(static_cast<size_t>(chunks_));
   partial_.resize(static_cast<size_t>(chunks_));
+  std::atomic<bool> sound{true};
   over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
     Vector& gradient = partial_[chunk];
     gradient.assign(static_cast<size_t>(size), 0);
-    chunk_pass(first, last, w, out, curvatures, gradient.data(), sums[chunk]);
+    if (!checked && x.sparse && !x.sound(first, last)) sound = false;
+    if (sound) chunk_pass(first, last, w, out, curvatures, gradient.data(), sums[chunk]);
   });
   out.sums = {};
   const double scale = 1 / static_cast<double>(n);
@@ -185,6 +194,11 @@ void FiniteSum::pass(const double* w, Pass& out, bool curvatures) {
     for (int64_t j = 0; j < size; ++j) out.gradient[j] += partial_[chunk][j];
   }
   for (double& g : out.gradient) g *= scale;
+  // Every number of dense rows has met a derivative: one that is not finite has made its column so.
+  if (sound &&
+      (x.sparse || std::all_of(out.gradient.begin(), out.gradient.end(), [](double g) { return std::isfinite(g); })))
+    checked = true;
+  check_rows();
 }
 
 void FiniteSum::losses(const double* w, Pass& out) {
@@ -222,6 +236,7 @@ void FiniteSum::transposed(const double* a, double* out) {
 }
 
 const Constants& FiniteSum::constants() {
+  check_rows();
   if (constants_) return *constants_;
   auto made = std::make_shared<Constants>();
   made->rows.resize(static_cast<size_t>(n));

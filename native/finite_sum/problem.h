@@ -85,6 +85,7 @@ class FiniteSum {
   double kappa = 0;  // of (κ/2)‖w − anchor‖²
   const Vector* anchor = nullptr;
 
+  bool checked = true;   // the rows; false: the first full pass is to check them
   int64_t examples = 0;  // gradients of single examples evaluated so far
   double queries = 0;    // minibatches asked for; a full gradient counts n/b of them
 
@@ -141,6 +142,8 @@ class FiniteSum {
     return objective(pass, w) + kappa / 2 * sum;
   }
 
+  /// Throws InvalidData where the rows are not what they should be, once.
+  void check_rows();
   /// ∇F(w), derivatives and the two sums, in one reading of the data. `counted` adds n examples and n/minibatch queries.
   void pass(const double* w, Pass& out, bool curvatures = false);
   /// Puts the data on these devices (bit i for device i), where everything that reads all rows is computed from then on.
