@@ -33,10 +33,20 @@ class DenseBlock {
   /// Of the members, those that belong to the block.
   const std::vector<int32_t>& places() const { return places_; }
 
-  /// X̃ᵀX̃/n of the scaled columns.
-  void form() {
+  /// X̃ᵀX̃/n of the columns scaled by √h. One formed at h' is kept while h ≤ 1.9 h', so that moves on it go down, and h is not much less on the whole.
+  void form(const Vector& roots) {
     const int64_t m = size();
     if (m == 0) return;
+    if (!roots_.empty()) {
+      double most = 0, now = 0, then = 0;
+      for (size_t i = 0; i < roots.size(); ++i) {
+        most = std::max(most, roots[i] - std::sqrt(1.9) * roots_[i]);
+        now += roots[i] * roots[i];
+        then += roots_[i] * roots_[i];
+      }
+      if (most <= 0 && now >= 0.5 * then) return;
+    }
+    roots_ = roots;
     std::vector<Vector> parts(static_cast<size_t>(f_.chunks()));
     f_.over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
       std::vector<const float*> x(scaled_.begin(), scaled_.end());
@@ -51,9 +61,10 @@ class DenseBlock {
       for (int64_t b = 0; b < a; ++b) gram_[a * m + b] = gram_[b * m + a];
   }
 
-  /// Moves δ and u to the minimum over the block, to `goal`; returns the largest curvature × move.
+  /// Moves δ and u to the minimum over the block, to `goal`; returns the largest violation of optimality before.
   double visit(const Sweeps& sweeps, const Vector& linear, Vector& delta, Vector& u, double goal) {
     const int64_t m = size();
+    double largest = 0;
     const RowKernels<float>& kernels = f_.x.kernels().f32;
     for (size_t run = 0; run + 1 < runs_.size(); ++run)
       kernels.rows_dot(scaled_[runs_[run]], runs_[run + 1] - runs_[run], f_.n, f_.n, u.data(), &slopes_[runs_[run]]);
@@ -62,14 +73,11 @@ class DenseBlock {
       slopes_[s] = linear[a] + slopes_[s] / static_cast<double>(f_.n);
       w_[s] = sweeps.w[a] + delta[a];
       free_[s] = sweeps.free[a];
+      largest = std::max(largest, free_[s] ? std::fabs(slopes_[s]) : sweeps.regularizer.violation(w_[s], slopes_[s]));
     }
     std::fill(by_.begin(), by_.end(), 0.0);
     solve_gram({sweeps.regularizer, w_, free_}, gram_.data(), m, slopes_, by_, {goal, 0, 100}, f_.x.kernels());
-    double largest = 0;
-    for (int64_t s = 0; s < m; ++s) {
-      delta[places_[s]] += by_[s];
-      largest = std::max(largest, gram_[s * m + s] * std::fabs(by_[s]));
-    }
+    for (int64_t s = 0; s < m; ++s) delta[places_[s]] += by_[s];
     if (largest > 0)
       for (size_t run = 0; run + 1 < runs_.size(); ++run)
         kernels.rows_axpy(scaled_[runs_[run]], runs_[run + 1] - runs_[run], f_.n, f_.n, &by_[runs_[run]], u.data());
@@ -82,7 +90,7 @@ class DenseBlock {
   std::vector<int32_t> places_;
   std::vector<const float*> scaled_;
   std::vector<int64_t> runs_;  // where each begins, and the end
-  Vector gram_, slopes_, by_, w_;
+  Vector gram_, slopes_, by_, w_, roots_;
   std::vector<char> free_;
 };
 

@@ -62,7 +62,7 @@ class Model {
         f_.cancel);
     if (!done) throw Error(ErrorCode::Cancelled, "cancelled");
     std::fill(u_.begin(), u_.end(), 0.0);
-    block_.form();
+    block_.form(h);
   }
 
   /// The largest distance from stationarity at δ = 0.
