@@ -106,7 +106,7 @@ void CoordinateDescent::step(State& s, FiniteSum& f) {
     f.count_pass(f.n);
     return;
   }
-  const double enough = largest / 30;
+  const double enough = largest / (largest > 10 * f.regularizer.l1 ? 30 : 100);
   for (int c = 0; c < f.k; ++c) {
     Columns& columns = s.columns[c];
     // Members are those that have joined and are not at zero to stay; the worst violators join, as many as the support has.

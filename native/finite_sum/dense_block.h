@@ -62,12 +62,12 @@ class DenseBlock {
   }
 
   /// Moves δ and u to the minimum over the block, to `goal`; returns the largest violation of optimality before.
-  double visit(const Sweeps& sweeps, const Vector& linear, Vector& delta, Vector& u, double goal) {
+  double visit(const Sweeps& sweeps, const Vector& linear, Vector& delta, float* u, double goal) {
     const int64_t m = size();
     double largest = 0;
-    const RowKernels<float>& kernels = f_.x.kernels().f32;
+    const FloatKernels& kernels = *f_.x.kernels().floats;
     for (size_t run = 0; run + 1 < runs_.size(); ++run)
-      kernels.rows_dot(scaled_[runs_[run]], runs_[run + 1] - runs_[run], f_.n, f_.n, u.data(), &slopes_[runs_[run]]);
+      kernels.dots(scaled_[runs_[run]], runs_[run + 1] - runs_[run], f_.n, f_.n, u, &slopes_[runs_[run]]);
     for (int64_t s = 0; s < m; ++s) {
       const int32_t a = places_[s];
       slopes_[s] = linear[a] + slopes_[s] / static_cast<double>(f_.n);
@@ -80,7 +80,7 @@ class DenseBlock {
     for (int64_t s = 0; s < m; ++s) delta[places_[s]] += by_[s];
     if (largest > 0)
       for (size_t run = 0; run + 1 < runs_.size(); ++run)
-        kernels.rows_axpy(scaled_[runs_[run]], runs_[run + 1] - runs_[run], f_.n, f_.n, &by_[runs_[run]], u.data());
+        kernels.axpys(scaled_[runs_[run]], runs_[run + 1] - runs_[run], f_.n, f_.n, &by_[runs_[run]], u);
     return largest;
   }
 

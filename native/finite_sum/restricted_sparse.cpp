@@ -26,23 +26,23 @@ class Model {
   Vector start;  // X_Wᵀ g/n where the step starts
   Vector linear, delta;
 
-  /// `u`: n numbers, the same that the line search has.
-  Model(const FiniteSum& f, Columns& columns, const std::vector<int32_t>& members, const Sweeps& sweeps, Vector& u)
+  Model(const FiniteSum& f, Columns& columns, const std::vector<int32_t>& members, const Sweeps& sweeps)
       : start(members.size()), linear(members.size()), f_(f), columns_(columns), members_(members), sweeps_(sweeps),
-        curvature_(members.size()), u_(u), block_(f, columns, members), together_(members.size(), 0) {
+        curvature_(members.size()), u_(static_cast<size_t>(f.n)), block_(f, columns, members),
+        together_(members.size(), 0) {
     for (int32_t a : block_.places()) together_[a] = 1;
     for (int32_t place : members) numbers_ += static_cast<double>(columns.sparse[place].count);
   }
 
   double touched = 0;  // stored numbers that products have touched
 
-  /// u becomes X_W δ.
-  void margins() {
-    for (size_t i = 0; i < u_.size(); ++i) u_[i] /= (*root_)[i];
+  /// X_W δ.
+  void margins(Vector& out) const {
+    for (size_t i = 0; i < u_.size(); ++i) out[i] = static_cast<double>(u_[i]) / (*root_)[i];
   }
 
-  /// Columns √h x and their squares, h becoming √h; `linear` is `start` + X_Wᵀu/n, the derivatives' change since then, if there is any.
-  void form(Vector& h, bool changed) {
+  /// Columns √h x and their squares, h becoming √h; `linear` is `start` + X_Wᵀ change/n, that of the derivatives since then (null: none).
+  void form(Vector& h, const double* change) {
     for (double& value : h) value = std::max(std::sqrt(value), kLeast);
     root_ = &h;
     touched += numbers_;
@@ -56,12 +56,15 @@ class Model {
             const Columns::Column& x = column(a);
             curvature_[a] = f_.x.kernels().scale(x.values, x.rows, x.count, h.data(), x.scaled) * scale;
             linear[a] = start[a];
-            if (changed) linear[a] += product(x, x.values, u_.data()) * scale;
+            if (change)
+              linear[a] += (x.rows ? f_.x.kernels().f32.sparse_dot(x.values, x.rows, x.count, change)
+                                   : f_.x.kernels().f32.dot(x.values, change, x.count)) *
+                           scale;
           }
         },
         f_.cancel);
     if (!done) throw Error(ErrorCode::Cancelled, "cancelled");
-    std::fill(u_.begin(), u_.end(), 0.0);
+    std::fill(u_.begin(), u_.end(), 0.0f);
     block_.form(h);
   }
 
@@ -98,22 +101,22 @@ class Model {
  private:
   using Column = Columns::Column;
   const Column& column(int64_t a) const { return columns_.sparse[members_[a]]; }
-  double product(const Column& x, const float* values, const double* with) const {
-    const RowKernels<float>& kernels = f_.x.kernels().f32;
-    return x.rows ? kernels.sparse_dot(values, x.rows, x.count, with) : kernels.dot(values, with, x.count);
-  }
 
   double slope(int64_t a) {
-    touched += static_cast<double>(column(a).count);
-    return linear[a] + product(column(a), column(a).scaled, u_.data()) / static_cast<double>(f_.n);
+    const FloatKernels& kernels = *f_.x.kernels().floats;
+    const Column& x = column(a);
+    touched += static_cast<double>(x.count);
+    const double sum =
+        x.rows ? kernels.sparse_dot(x.scaled, x.rows, x.count, u_.data()) : kernels.dot(x.scaled, u_.data(), x.count);
+    return linear[a] + sum / static_cast<double>(f_.n);
   }
   void move(int64_t a, double by) {
     delta[a] += by;
     touched += static_cast<double>(column(a).count);
     const Column& x = column(a);
-    const RowKernels<float>& kernels = f_.x.kernels().f32;
-    x.rows ? kernels.sparse_axpy(by, x.scaled, x.rows, x.count, u_.data())
-           : kernels.axpy(by, x.scaled, u_.data(), x.count);
+    const FloatKernels& kernels = *f_.x.kernels().floats;
+    x.rows ? kernels.sparse_axpy(static_cast<float>(by), x.scaled, x.rows, x.count, u_.data())
+           : kernels.axpys(x.scaled, 1, 0, x.count, &by, u_.data());
   }
   /// Moves coordinate a to its minimiser; curvature × move.
   double visit(int64_t a) {
@@ -124,7 +127,7 @@ class Model {
   }
   double visit_block(double goal) {
     touched += 2 * static_cast<double>(block_.size() * f_.n);
-    return block_.size() == 0 ? 0 : block_.visit(sweeps_, linear, delta, u_, 0.1 * goal);
+    return block_.size() == 0 ? 0 : block_.visit(sweeps_, linear, delta, u_.data(), 0.1 * goal);
   }
   bool supported(int64_t a) const { return curvature_[a] > 0 && (sweeps_.free[a] || sweeps_.w[a] + delta[a] != 0); }
 
@@ -163,7 +166,8 @@ class Model {
     const double here = energy(sweeps_.penalty(delta));
     Vector to(delta.size());
     if (history_.guess(to)) {
-      const Vector keptDelta = delta, keptU = u_;
+      const Vector keptDelta = delta;
+      const std::vector<float> keptU = u_;
       for (size_t a = 0; a < to.size(); ++a)
         if (to[a] != delta[a]) move(static_cast<int64_t>(a), to[a] - delta[a]);
       if (!(energy(sweeps_.penalty(delta)) < here)) {
@@ -211,7 +215,8 @@ class Model {
       slopes[s] = slope(a);
     }
     const double here = energy(before);
-    const Vector keptDelta = delta, keptU = u_;
+    const Vector keptDelta = delta;
+    const std::vector<float> keptU = u_;
     solve_gram({sweeps_.regularizer, w, free}, columns_.gram.data(), columns_.ld, slopes, by, {0.1 * goal, 0, 500},
                f_.x.kernels());
     for (int64_t s = 0; s < m; ++s) {
@@ -225,7 +230,7 @@ class Model {
   /// The model at δ.
   double energy(double penalty) const {
     double squares = 0, sum = penalty;
-    for (double value : u_) squares += value * value;
+    for (float value : u_) squares += static_cast<double>(value) * static_cast<double>(value);
     for (size_t a = 0; a < delta.size(); ++a) sum += linear[a] * delta[a];
     return sum + 0.5 * squares / static_cast<double>(f_.n);
   }
@@ -237,7 +242,7 @@ class Model {
   double numbers_ = 0;  // stored, of all members
   const Vector* root_ = nullptr;
   Vector curvature_;
-  Vector& u_;  // X̃_W δ
+  std::vector<float> u_;  // X̃_W δ
   DenseBlock block_;
   std::vector<char> together_;  // whether a member is of the block
   Extrapolation history_;
@@ -260,19 +265,19 @@ void solve_sparse(const Restricted& problem, Vector& weights) {
   }
   const Sweeps sweeps{f.regularizer, w, free};
   MarginLine line(f, problem.at, problem.c);
-  Model model(f, problem.columns, members, sweeps, line.u);
+  Model model(f, problem.columns, members, sweeps);
   for (int64_t a = 0; a < count; ++a) model.start[a] = problem.at.gradient[offset + problem.columns.index[members[a]]];
 
   for (int round = 0; round < 20; ++round) {
     f.poll();
     for (int64_t i = 0; i < f.n; ++i) line.u[i] = line.g[i] - problem.at.derivatives[i * f.k + problem.c];
-    model.form(line.h, round > 0);
+    model.form(line.h, round > 0 ? line.u.data() : nullptr);
     // Rounds that cost less than the pass that ends a step go on.
     const double violation = model.violation(),
                  enough = model.touched < static_cast<double>(f.x.nonZeros) ? 0.01 * problem.enough : problem.enough;
     if (violation <= enough) return;
     model.solve(std::max(0.3 * enough, 0.1 * violation));
-    model.margins();
+    model.margins(line.u);
     const double step = line.search(sweeps, model.delta);
     if (step == 0) return;
     for (int64_t a = 0; a < count; ++a)

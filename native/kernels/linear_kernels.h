@@ -51,11 +51,23 @@ struct ColumnKernels {
   void (*axpy)(float a, const int32_t* words, const float* scales, const float* h, float* t, int64_t blocks);
 };
 
+/// Columns in float32 with vectors over the rows in float32, for coordinate descent on sparse data: all rows of a column, or the `count` that are
+/// named. Sums are in float32 over at most 4096 numbers and in float64 above.
+struct FloatKernels {
+  double (*dot)(const float* x, const float* u, int64_t n);
+  double (*sparse_dot)(const float* x, const int32_t* rows, int64_t count, const float* u);
+  void (*sparse_axpy)(float a, const float* x, const int32_t* rows, int64_t count, float* u);
+  /// The products of `columns` columns, and u ← u + Σ_c a_c x_c.
+  void (*dots)(const float* x, int64_t columns, int64_t stride, int64_t n, const float* u, double* sums);
+  void (*axpys)(const float* x, int64_t columns, int64_t stride, int64_t n, const double* a, float* u);
+};
+
 struct LinearKernels {
   const char* isa;
   RowKernels<double> f64;
   RowKernels<float> f32;
   const ColumnKernels* columns;
+  const FloatKernels* floats;
   /// to_e = v_e r[rows_e], rounded to float32; returns Σ (v_e r[rows_e])². rows = null: row e.
   double (*scale)(const float* v, const int32_t* rows, int64_t count, const double* r, float* to);
   /// G_ab ← G_ab + Σ_e x_a[e] x_b[e] for a ≤ b < count, over `length` numbers of each: float32 within 512 of them, float64 beyond.

@@ -1,4 +1,4 @@
-// The functions of ColumnKernels (linear_kernels.h), compiled once per instruction set.
+// The functions of ColumnKernels and FloatKernels (linear_kernels.h), compiled once per instruction set.
 #include "native/kernels/cpu/simd.h"
 #include "native/kernels/linear_kernels.h"
 
@@ -7,6 +7,7 @@ namespace cpu {
 namespace MEANFIELD_ISA {
 
 extern const ColumnKernels kColumnKernels;
+extern const FloatKernels kFloatKernels;
 
 namespace {
 
@@ -209,8 +210,108 @@ void axpy(float a, const int32_t* q, const float* scales, const float* h, float*
     add_column<false>(a, q, scales, h, t, blocks);
 }
 
+// ---- float32
+
+constexpr int64_t kPiece = 4096;
+
+template <int kColumns>
+MEANFIELD_INLINE void float_dots(const float* x, int64_t stride, int64_t n, const float* u, double* sums) {
+  for (int c = 0; c < kColumns; ++c) sums[c] = 0;
+  for (int64_t from = 0; from < n; from += kPiece) {
+    const int64_t to = n - from < kPiece ? n : from + kPiece;
+    V first[kColumns] = {}, second[kColumns] = {};
+    int64_t i = from;
+    for (; i + 2 * kWidth <= to; i += 2 * kWidth) {
+      const V left = load_any(u + i), right = load_any(u + i + kWidth);
+      for (int c = 0; c < kColumns; ++c) {
+        first[c] = fma(load_any(x + c * stride + i), left, first[c]);
+        second[c] = fma(load_any(x + c * stride + i + kWidth), right, second[c]);
+      }
+    }
+    for (int c = 0; c < kColumns; ++c) {
+      float rest = 0;
+      for (int64_t e = i; e < to; ++e) rest += x[c * stride + e] * u[e];
+      sums[c] += static_cast<double>(total(first[c] + second[c]) + rest);
+    }
+  }
+}
+
+double float_dot(const float* x, const float* u, int64_t n) {
+  double sum;
+  float_dots<1>(x, 0, n, u, &sum);
+  return sum;
+}
+
+void all_float_dots(const float* x, int64_t columns, int64_t stride, int64_t n, const float* u, double* sums) {
+  int64_t c = 0;
+  for (; c + 4 <= columns; c += 4) float_dots<4>(x + c * stride, stride, n, u, sums + c);
+  for (; c < columns; ++c) sums[c] = float_dot(x + c * stride, u, n);
+}
+
+template <int kColumns>
+MEANFIELD_INLINE void float_axpys(const float* x, int64_t stride, int64_t n, const double* a, float* u) {
+  V scale[kColumns];
+  for (int c = 0; c < kColumns; ++c) scale[c] = splat(static_cast<float>(a[c]));
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    V sum = load_any(u + i);
+    for (int c = 0; c < kColumns; ++c) sum = fma(scale[c], load_any(x + c * stride + i), sum);
+    *reinterpret_cast<Vu*>(u + i) = sum;
+  }
+  for (; i < n; ++i)
+    for (int c = 0; c < kColumns; ++c) u[i] += static_cast<float>(a[c]) * x[c * stride + i];
+}
+
+void all_float_axpys(const float* x, int64_t columns, int64_t stride, int64_t n, const double* a, float* u) {
+  int64_t c = 0;
+  for (; c + 8 <= columns; c += 8) float_axpys<8>(x + c * stride, stride, n, a + c, u);
+  for (; c < columns; ++c) float_axpys<1>(x + c * stride, stride, n, a + c, u);
+}
+
+MEANFIELD_INLINE V gather(const float* u, const int32_t* rows) {
+#if defined(__AVX512F__)
+  return _mm512_i32gather_ps(_mm512_loadu_si512(rows), u, 4);
+#else
+  V v;
+  for (int k = 0; k < kWidth; ++k) v[k] = u[rows[k]];
+  return v;
+#endif
+}
+
+double float_sparse_dot(const float* x, const int32_t* rows, int64_t count, const float* u) {
+  double sum = 0;
+  for (int64_t from = 0; from < count; from += kPiece) {
+    const int64_t to = count - from < kPiece ? count : from + kPiece;
+    V first = {}, second = {};
+    int64_t e = from;
+    for (; e + 2 * kWidth <= to; e += 2 * kWidth) {
+      first = fma(load_any(x + e), gather(u, rows + e), first);
+      second = fma(load_any(x + e + kWidth), gather(u, rows + e + kWidth), second);
+    }
+    float rest = total(first + second);
+    for (; e < to; ++e) rest += x[e] * u[rows[e]];
+    sum += static_cast<double>(rest);
+  }
+  return sum;
+}
+
+void float_sparse_axpy(float a, const float* x, const int32_t* rows, int64_t count, float* u) {
+  int64_t e = 0;
+  for (; e + 4 <= count; e += 4) {
+    // Rows of a column are distinct, so that the four can be read before any is written.
+    const float u0 = u[rows[e]] + a * x[e], u1 = u[rows[e + 1]] + a * x[e + 1], u2 = u[rows[e + 2]] + a * x[e + 2],
+                u3 = u[rows[e + 3]] + a * x[e + 3];
+    u[rows[e]] = u0;
+    u[rows[e + 1]] = u1;
+    u[rows[e + 2]] = u2;
+    u[rows[e + 3]] = u3;
+  }
+  for (; e < count; ++e) u[rows[e]] += a * x[e];
+}
+
 }  // namespace
 
+const FloatKernels kFloatKernels = {float_dot, float_sparse_dot, float_sparse_axpy, all_float_dots, all_float_axpys};
 const ColumnKernels kColumnKernels = {compress<double>, compress<float>, dot, dots, squares, axpy};
 
 }  // namespace MEANFIELD_ISA

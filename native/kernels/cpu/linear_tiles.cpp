@@ -9,6 +9,7 @@ namespace MEANFIELD_ISA {
 
 const LinearKernels* linear();
 extern const ColumnKernels kColumnKernels;  // column_tiles.cpp
+extern const FloatKernels kFloatKernels;
 
 namespace {
 
@@ -362,6 +363,7 @@ const LinearKernels* linear() {
                                           kRows_of<double>,
                                           kRows_of<float>,
                                           &kColumnKernels,
+                                          &kFloatKernels,
                                           scale,
                                           products,
                                           select,
