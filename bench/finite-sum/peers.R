@@ -41,7 +41,7 @@ for (threshold in 10^-(3:14)) {
   before <- proc.time()
   fit <- glmnet(x, if (squared) y else factor(y), family = if (squared) "gaussian" else "binomial", lambda = penalty,
                 intercept = FALSE, standardize = FALSE, thresh = threshold, maxit = 1e6)
-  seconds <- sum((proc.time() - before)[1:2])
+  seconds <- sum((proc.time() - before)[if (Sys.getenv("BENCH_CLOCK") == "wall") 3 else 1:2])
   spent <- spent + seconds
   excess <- objective(as.vector(fit$beta)) / optimum - 1
   while (length(wanted) && excess <= wanted[1]) {

@@ -376,7 +376,7 @@ export interface NewtonOptions {
 /** Coordinate descent with working sets and proximal Newton. Yuan, Ho, Lin, JMLR 2012; Massias, Gramfort, Salmon, ICML 2018; Ndiaye et al., JMLR 2017. */
 export interface CoordinateDescentOptions {
   name: 'coordinate-descent'
-  /** Columns that join the first working set; auto: 3000 for sparse data, with at most a 32nd of all stored numbers where these are more than 2^24, and 100 for dense. Default "auto". */
+  /** Columns that join the first working set; auto: 3000 for sparse data, with at most a 32nd of all stored numbers where these are more than 2^24, 100 for dense and 500 for many dense columns. Default "auto". */
   workingSet?: number | 'auto'
   /** Gap-safe rule: coordinates that are zero in every solution are dropped for good (L1 alone). Default false. */
   screening?: boolean

@@ -19,6 +19,11 @@ double aim(const FiniteSum& f, double largest) {
   return from * std::pow(to / from, 1 / std::ceil(std::log(from / to) / std::log(1000)));
 }
 
+void give_up(CoordinateDescent::State& s, FiniteSum& f) {
+  s.compressing = -1;
+  f.compressed.reset();
+}
+
 /// Columns of the class that may move: the support and those that violate optimality.
 int64_t candidates(const FiniteSum& f, const Vector& w, const Vector& gradient, int c) {
   int64_t count = 0;
@@ -44,7 +49,8 @@ CoordinateDescent::State CoordinateDescent::init(FiniteSum& f, const Options& op
   s.room = options.workingSet.value_or(500);
   if (!options.workingSet)
     chosen.push_back({"workingSet", OptionValue(static_cast<double>(s.size)),
-                      f.x.sparse ? "sparse columns cost what they hold" : "dense columns meet in a Gram matrix"});
+                      f.x.sparse ? "sparse columns cost what they hold"
+                                 : "dense columns meet in a Gram matrix; 500 when more than 256 may move"});
   s.screening =
       options.screening && f.regularizer.l1 > 0 && f.regularizer.l2 == 0 && std::isfinite(f.loss.smoothness());
   s.columns.resize(static_cast<size_t>(f.k));
@@ -71,11 +77,11 @@ bool CoordinateDescent::on_copy(State& s, FiniteSum& f, double violation) {
   if (s.compressing != 1) return false;
   if (s.violation > 0) s.stalled = violation > 0.5 * s.violation ? s.stalled + 1 : 0;
   s.violation = violation;
-  if (s.stalled == 2) s.compressing = -1;  // what the copy has rounded weighs too much
+  if (s.stalled == 2) give_up(s, f);  // what the copy has rounded weighs too much
   try {
     if (s.compressing == 1 && !f.compressed) f.compressed = std::make_shared<CompressedColumns>(f);
   } catch (const std::bad_alloc&) {
-    s.compressing = -1;
+    give_up(s, f);
   }
   return s.compressing == 1;
 }
@@ -92,16 +98,18 @@ void CoordinateDescent::step(State& s, FiniteSum& f) {
           s.w[c * f.p + j] = 0;
         }
   }
-  // A gap made of a shrunk dual point is proportional to the largest violation; a step aims at a thirtieth of both.
+  // A gap made of a shrunk dual point is proportional to the largest violation; a step aims at a thirtieth of both, and at a hundredth once few
+  // columns are still missing in the working set, so that the pass is worth its time.
   double largest = 0;
   for (int64_t at = 0; at < f.size; ++at)
     largest = std::max(
         largest, f.penalised(at) ? f.regularizer.violation(s.w[at], s.at.gradient[at]) : std::fabs(s.at.gradient[at]));
   if (on_copy(s, f, largest)) {
+    bool solved = true;
     for (int c = 0; c < f.k; ++c)
-      if (!solve_compressed({f, s.at, c, aim(f, largest), s.room, s.screening ? s.dead.data() + c * f.d : nullptr},
-                            s.w))
-        s.compressing = -1;
+      solved &=
+          solve_compressed({f, s.at, c, aim(f, largest), s.room, s.screening ? s.dead.data() + c * f.d : nullptr}, s.w);
+    if (!solved) give_up(s, f);
     f.pass(s.w.data(), s.at);
     f.count_pass(f.n);
     return;

@@ -7,7 +7,8 @@
 //
 //     (1/n) Σ_i (g_i u_i + h_i u_i²/2) + R(w + δ),   u = X_W δ,      δ_j ← prox along its own curvature a_j = (1/n) Σ_i h_i x_ij² + λ2,
 //
-// then a line search. Dense columns (restricted_dense.cpp): the model is the Gram matrix of W, kept from step to step for the squared loss.
+// then a line search. Few dense columns (restricted_dense.cpp): the model is the Gram matrix of W, kept from step to step for the squared loss.
+// Many (restricted_compressed.cpp): a 16-bit copy of all columns, on which the whole problem is solved by working sets.
 // Sparse columns (restricted_sparse.cpp): sweeps over copies of the columns, the most frequent of them moved together (dense_block.h), helped
 // by the Gram matrix of the support. On a Gram matrix, sweeps find the signs and a Cholesky factor does the rest (gram_solver.h).
 #pragma once
@@ -31,7 +32,7 @@ struct CoordinateDescent {
               .integer(
                   "workingSet", "", &Options::workingSet, at_least(1),
                   "Columns that join the first working set; auto: 3000 for sparse data, with at most a 32nd of all "
-                  "stored numbers where these are more than 2^24, and 100 for dense.")
+                  "stored numbers where these are more than 2^24, 100 for dense and 500 for many dense columns.")
               .boolean("screening", &Options::screening,
                        "Gap-safe rule: coordinates that are zero in every solution are dropped for good (L1 alone).");
       return table;
