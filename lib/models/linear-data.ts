@@ -55,7 +55,8 @@ export function describeTargets(
     center: new Float64Array(train.columns),
     scale: new Float64Array(train.columns).fill(1),
   }
-  const featureNames = Array.from({ length: train.columns }, (_, j) => String(j))
+  const featureNames: string[] = []
+  for (let j = 0; j < train.columns; j++) featureNames.push(`${j}`) // there may be a million
   if (!labels)
     return { loss, preparation: { featureNames, scaler, targetScalers: identities(1) }, targets: train.targets }
   return { loss, preparation: { featureNames, scaler, classes: labels }, targets: indicesOf(labels, train.targets) }

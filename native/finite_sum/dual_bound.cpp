@@ -1,6 +1,8 @@
 // Fenchel duality of P(w) = (1/n) Σ c_i ℓ(z_i, y_i) + R(w): for every g,
 //     D(g) = −(1/n) Σ_i c_i ℓ*(g_i/c_i, y_i) − R*(−Xᵀg/n) ≤ min P,        Σ_i g_i = 0 when there is an intercept.
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "native/finite_sum/problem.h"
 #include "native/problem/loss_terms.h"
@@ -71,6 +73,26 @@ DualSums sums_on_device(const FiniteSum& f, const Pass& pass, const std::vector<
   return f.device->dual_sums(held, mix, f.cancel);
 }
 
+/// Conjugates of the logistic loss at shares s = −y g/c, added up a vector at a time.
+class Shares {
+ public:
+  explicit Shares(const LinearKernels& kernels) : kernels_(kernels) {}
+  /// What has become due.
+  double add(double share, double weight) {
+    if (share < -kConjugateEdge || share > 1 + kConjugateEdge) return kInfinity;
+    shares_[count_] = std::min(std::max(share, 0.0), 1.0);
+    weights_[count_] = weight;
+    return ++count_ == kCount ? rest() : 0;
+  }
+  double rest() { return kernels_.entropy(shares_, weights_, std::exchange(count_, 0)); }
+
+ private:
+  static constexpr int64_t kCount = 64;
+  const LinearKernels& kernels_;
+  double shares_[kCount], weights_[kCount];
+  int64_t count_ = 0;
+};
+
 /// Σ_i c_i ℓ*(s g'_i/c_i, y_i) over the rows, and for the squared loss the two sums that make the best s.
 double conjugate_sum(const FiniteSum& f, const Pass& pass, const std::vector<Mixture>& mixtures, double scale) {
   if (f.device) return sums_on_device(f, pass, mixtures, scale).conjugate;
@@ -78,6 +100,7 @@ double conjugate_sum(const FiniteSum& f, const Pass& pass, const std::vector<Mix
   f.over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
     double sum = 0;
     Vector row(static_cast<size_t>(f.k));
+    Shares shares(f.x.kernels());
     for (int64_t i = first; i < last; ++i) {
       const double weight = f.weight(i);
       if (weight == 0) continue;
@@ -103,11 +126,12 @@ double conjugate_sum(const FiniteSum& f, const Pass& pass, const std::vector<Mix
           const Mixture& mix = mixtures[c];
           const double mixed = mix.keep * g[c] + (mix.sign ? mix.share * extreme(f, i, c, mix.sign) : 0);
           const double at = scale * mixed / weight, label = f.target(i, c);
-          sum += weight * f.loss.conjugate(&at, &label, 1);
+          sum += f.loss.kind == LossKind::Logistic ? shares.add(-label * at, weight)
+                                                   : weight * f.loss.conjugate(&at, &label, 1);
         }
       }
     }
-    parts[chunk] = sum;
+    parts[chunk] = sum + shares.rest();
   });
   double total = 0;
   for (double part : parts) total += part;

@@ -155,10 +155,7 @@ Vector hessian_diagonal(FiniteSum& f, const Pass& at) {
     f.device->hessian_diagonal(at.heldDerivatives, at.heldCurvatures, f.cancel, diagonal.data());
     return with_ridge(f, std::move(diagonal));
   }
-  std::vector<Vector> partial(static_cast<size_t>(f.chunks()));
-  f.over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
-    Vector& sum = partial[chunk];
-    sum.assign(static_cast<size_t>(f.size), 0);
+  f.sum_over_chunks(diagonal.data(), [&](int64_t, int64_t first, int64_t last, double* sum) {
     for (int64_t i = first; i < last; ++i)
       for (int c = 0; c < f.k; ++c) {
         double h;
@@ -170,13 +167,12 @@ Vector hessian_diagonal(FiniteSum& f, const Pass& at) {
         } else {
           h = at.curvatures[i * f.k + c];
         }
-        double* to = sum.data() + c * f.p;
+        double* to = sum + c * f.p;
         f.x.each(i, [&](int64_t j, double value) { to[j] += h * value * value; });
         if (f.intercept) to[f.d] += h;
       }
   });
-  for (const Vector& part : partial)
-    for (int64_t j = 0; j < f.size; ++j) diagonal[j] += part[j] / static_cast<double>(f.n);
+  for (double& value : diagonal) value /= static_cast<double>(f.n);
   return with_ridge(f, std::move(diagonal));
 }
 

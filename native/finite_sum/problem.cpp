@@ -15,8 +15,8 @@ FiniteSum::FiniteSum(DataRows rows, LinearTargets targets, Loss loss_, int outpu
                      Regularizer regularizer_, ThreadPool* pool_)
     : x(rows), y(targets), loss(loss_), k(outputs), intercept(intercept_), regularizer(regularizer_), n(rows.n),
       d(rows.d), p(rows.d + (intercept_ ? 1 : 0)), size(outputs * p), pool(pool_) {
-  // Every chunk has a gradient of its own to add up at the end: an eighth of the work of the pass at most, and no more than 32 MB where there are
-  // more than four.
+  // Every chunk has a gradient of its own that is added to the others': an eighth of the work of the pass at most, and no more than 32 MB where there
+  // are more than four and all of them wait for the first.
   constexpr int64_t kGradients = int64_t{4} << 20;
   const int64_t most = std::clamp<int64_t>(kGradients / std::max<int64_t>(size, 1), 4, 64);
   chunks_ = std::clamp<int64_t>(x.nonZeros / (8 * std::max<int64_t>(d, 1)), 1,
@@ -65,6 +65,17 @@ void FiniteSum::over_chunks(const std::function<void(int64_t, int64_t, int64_t)>
   const bool done =
       pool->run(chunks_, [&](int64_t chunk, int) { task(chunk, chunk_begin(chunk), chunk_begin(chunk + 1)); }, cancel);
   if (!done) throw Error(ErrorCode::Cancelled, "cancelled");
+}
+
+void FiniteSum::sum_over_chunks(double* total,
+                                const std::function<void(int64_t, int64_t, int64_t, double*)>& task) const {
+  std::fill(total, total + size, 0.0);
+  sums_->begin();
+  over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
+    Vector part = sums_->take(static_cast<size_t>(size));
+    task(chunk, first, last, part.data());
+    sums_->give(chunk, std::move(part), total);
+  });
 }
 
 void FiniteSum::chunk_pass(int64_t first, int64_t last, const double* w, Pass& out, bool curvatures, double* gradient,
@@ -178,20 +189,16 @@ void FiniteSum::pass(const double* w, Pass& out, bool curvatures) {
   if (curvatures) out.curvatures.resize(static_cast<size_t>(n * k));
   if (out.keepMargins) out.margins.resize(static_cast<size_t>(n * k));
   std::vector<LossSums> sums(static_cast<size_t>(chunks_));
-  partial_.resize(static_cast<size_t>(chunks_));
   std::atomic<bool> sound{true};
-  over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
-    Vector& gradient = partial_[chunk];
-    gradient.assign(static_cast<size_t>(size), 0);
+  sum_over_chunks(out.gradient.data(), [&](int64_t chunk, int64_t first, int64_t last, double* gradient) {
     if (!checked && x.sparse && !x.sound(first, last)) sound = false;
-    if (sound) chunk_pass(first, last, w, out, curvatures, gradient.data(), sums[chunk]);
+    if (sound) chunk_pass(first, last, w, out, curvatures, gradient, sums[chunk]);
   });
   out.sums = {};
   const double scale = 1 / static_cast<double>(n);
   for (int64_t chunk = 0; chunk < chunks_; ++chunk) {
     out.sums.value += sums[chunk].value;
     out.sums.conjugate += sums[chunk].conjugate;
-    for (int64_t j = 0; j < size; ++j) out.gradient[j] += partial_[chunk][j];
   }
   for (double& g : out.gradient) g *= scale;
   // Every number of dense rows has met a derivative: one that is not finite has made its column so.
@@ -222,16 +229,10 @@ void FiniteSum::all_margins(const double* w, double* z) {
 
 void FiniteSum::transposed(const double* a, double* out) {
   if (device) return device->transposed(a, cancel, out);
-  partial_.resize(static_cast<size_t>(chunks_));
-  over_chunks([&](int64_t chunk, int64_t first, int64_t last) {
-    Vector& sum = partial_[chunk];
-    sum.assign(static_cast<size_t>(size), 0);
-    for (int64_t i = first; i < last; ++i) add(i, a + i * k, sum.data());
+  sum_over_chunks(out, [&](int64_t, int64_t first, int64_t last, double* sum) {
+    for (int64_t i = first; i < last; ++i) add(i, a + i * k, sum);
   });
   const double scale = 1 / static_cast<double>(n);
-  std::fill(out, out + size, 0.0);
-  for (const Vector& part : partial_)
-    for (int64_t j = 0; j < size; ++j) out[j] += part[j];
   for (int64_t j = 0; j < size; ++j) out[j] *= scale;
 }
 

@@ -13,6 +13,7 @@
 #include "native/core/cancel.h"
 #include "native/core/errors.h"
 #include "native/core/option_fields.h"
+#include "native/core/ordered_sum.h"
 #include "native/core/thread_pool.h"
 #include "native/finite_sum/data_rows.h"
 #include "native/kernels/linear_device.h"
@@ -175,12 +176,14 @@ class FiniteSum {
   int64_t chunk_begin(int64_t chunk) const { return n / chunks_ * chunk + std::min(chunk, n % chunks_); }
   /// Runs task(chunk, first row, rows after) over the chunks; throws Cancelled.
   void over_chunks(const std::function<void(int64_t, int64_t, int64_t)>& task) const;
+  /// total = Σ of what task(chunk, first row, rows after, part) adds to k·p zeros, in the order of the chunks.
+  void sum_over_chunks(double* total, const std::function<void(int64_t, int64_t, int64_t, double*)>& task) const;
 
  private:
   void chunk_pass(int64_t first, int64_t last, const double* w, Pass& out, bool curvatures, double* gradient,
                   LossSums& sums) const;
   int64_t chunks_ = 1;
-  std::vector<Vector> partial_;  // gradients of the chunks
+  std::shared_ptr<OrderedSum> sums_ = std::make_shared<OrderedSum>();  // over the chunks
   std::shared_ptr<Constants> constants_;
 };
 

@@ -77,6 +77,8 @@ struct LinearKernels {
   /// Logistic loss on n margins: derivative[i] = c ∂ℓ/∂z; curvature[i] = c ∂²ℓ/∂z² unless null. c = null means ones.
   LossSums (*logistic)(const double* z, const double* y, const double* c, int64_t n, double* derivative,
                        double* curvature);
+  /// Σ c (s log s + (1 − s) log(1 − s)) for n numbers s in [0, 1]: the conjugate of the logistic loss.
+  double (*entropy)(const double* s, const double* c, int64_t n);
 };
 
 /// Columns are padded to a whole number of tiles.

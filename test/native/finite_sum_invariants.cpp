@@ -6,6 +6,7 @@
 #include "native/finite_sum/katyusha.h"
 #include "native/finite_sum/proximal_point.h"
 #include "native/kernels/kernels.h"
+#include "native/problem/loss_terms.h"
 #include "test/native/finite_sum_data.h"
 
 using namespace finite_sum_test;
@@ -98,6 +99,19 @@ TEST_CASE("linear kernels: every instruction set against plain loops, odd length
         }
       CHECK(many == next);
     }
+    // Its conjugate to the ends of the domain.
+    std::vector<double> shares = {
+        0, 1, 5e-324, 1e-308, 1e-300, 1e-17, 1 - 1e-16, 0.5, 0.70710678118654746, 0.70710678118654757};
+    for (int i = 0; i < 301; ++i) shares.push_back(uniform(r));
+    double entropies = 0;
+    for (const double share : shares) {
+      const double weight = 1.5, expected = entropy_term(share) + entropy_term(1 - share);
+      CHECK(std::fabs(kernels.entropy(&share, &weight, 1) - 1.5 * expected) <= 1e-300 + 4e-15 * std::fabs(expected));
+      entropies += expected;
+    }
+    const std::vector<double> ones(shares.size(), 1.0);
+    CHECK(kernels.entropy(shares.data(), ones.data(), static_cast<int64_t>(shares.size())) ==
+          doctest::Approx(entropies).epsilon(1e-14));
     // The logistic function against the scalar loss, to the ends of its range.
     const Loss loss{LossKind::Logistic, 1};
     std::vector<double> z, y;

@@ -55,7 +55,6 @@ MEANFIELD_INLINE double total(D v) {
   for (int i = 0; i < kD; ++i) sum += v[i];
   return sum;
 }
-
 template <class T>
 double dot(const T* x, const double* w, int64_t n) {
   D s0 = {}, s1 = {}, s2 = {}, s3 = {};
@@ -303,19 +302,42 @@ MEANFIELD_INLINE D exp_negative(D x) {
   return p * reinterpret_cast<D>(exponent);
 }
 
-/// log(1 + e) for e in [0, 1]: 2 artanh(s) with |s| ≤ 0.1716, halving 1 + e where it is above √2.
-MEANFIELD_INLINE D log1p_unit(D e) {
-  const L upper = e > splat(0.41421356237309503);
-  const D s = upper ? (e - 1.0) / (e + 3.0) : e / (e + 2.0);
+/// log((1 + s)/(1 − s)) for |s| ≤ 0.1716, which is where logarithms between √½ and √2 lie.
+MEANFIELD_INLINE D twice_artanh(D s) {
   const D t = s * s;
   constexpr double c[] = {1.0 / 23, 1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13,
                           1.0 / 11, 1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3};
   D p = splat(c[0]);
   for (int k = 1; k < 11; ++k) p = fma(p, t, splat(c[k]));
-  const D value = splat(2.0) * fma(p * t, s, s);
+  return splat(2.0) * fma(p * t, s, s);
+}
+/// log(1 + e) for e in [0, 1], halving 1 + e where it is above √2.
+MEANFIELD_INLINE D log1p_unit(D e) {
+  const L upper = e > splat(0.41421356237309503);
+  const D value = twice_artanh(upper ? (e - 1.0) / (e + 3.0) : e / (e + 2.0));
   return upper ? value + splat(0.69314718055994530942) : value;
 }
+/// s log s for 0 ≤ s ≤ 1, 0 below the smallest normal number.
+MEANFIELD_INLINE D entropy_term(D s) {
+  const L bits = reinterpret_cast<L>(s), exponent = (bits - 0x3fe6a09e667f3bcd) >> 52;  // of s/√½
+  const D rest = reinterpret_cast<D>(bits - (exponent << 52));
+  const D log = fma(__builtin_convertvector(exponent, D), splat(0.69314718055994530942),
+                    twice_artanh((rest - 1.0) / (rest + 1.0)));
+  return s < splat(2.3e-308) ? splat(0.0) : s * log;
+}
 
+double entropy(const double* s, const double* c, int64_t n) {
+  D sum = {};
+  for (int64_t i = 0; i < n; i += kD) {
+    D share = {}, weight = {};
+    if (n - i >= kD)
+      share = load(s + i), weight = load(c + i);
+    else
+      for (int64_t k = 0; k < n - i; ++k) share[k] = s[i + k], weight[k] = c[i + k];
+    sum = fma(weight, entropy_term(share) + entropy_term(splat(1.0) - share), sum);
+  }
+  return total(sum);
+}
 LossSums logistic(const double* z, const double* y, const double* c, int64_t n, double* derivative, double* curvature) {
   D value = {}, conjugate = {};
   for (int64_t i = 0; i < n; i += kD) {
@@ -367,7 +389,8 @@ const LinearKernels* linear() {
                                           scale,
                                           products,
                                           select,
-                                          logistic};
+                                          logistic,
+                                          entropy};
   return &table;
 }
 
