@@ -77,7 +77,8 @@ bool CoordinateDescent::on_copy(State& s, FiniteSum& f, double violation) {
   if (s.compressing != 1) return false;
   if (s.violation > 0) s.stalled = violation > 0.5 * s.violation ? s.stalled + 1 : 0;
   s.violation = violation;
-  if (s.stalled == 2) give_up(s, f);  // what the copy has rounded weighs too much
+  // What the copy has rounded weighs too much; or a model far from the optimum is a poor one, which only the squared loss never has.
+  if (s.stalled == (f.loss.kind == LossKind::Squared ? 2 : 6)) give_up(s, f);
   try {
     if (s.compressing == 1 && !f.compressed) f.compressed = std::make_shared<CompressedColumns>(f);
   } catch (const std::bad_alloc&) {
