@@ -180,14 +180,20 @@ Arguments parse(int count, char** values) {
 }
 
 std::vector<Case> cases_of(bool quick) {
-  std::vector<Case> cases;
   const std::vector<Neuron> neurons = all_neurons();
+  // As many particles as make several steps in one launch in tf32 or bf16 (docs/gpu.md).
+  const Neuron bounded{Activation::Tanh, SecondLayer::Bounded, Signs::Same, 3, 1.5f},
+      parity{Activation::Silu, SecondLayer::Parity, Signs::Balanced, 16, 1};
+  std::vector<Case> cases = {{20, 60, 8200, bounded, true}, {20, 460, 4100, parity}};
   size_t next = 0;
   for (const Neuron& neuron : neurons) {
     cases.push_back({67, 37, 131, neuron, next % 2 == 0});
     cases.push_back({75, 11, 45, neuron, next++ % 2 == 1});
   }
-  if (quick) return {cases.begin(), cases.begin() + 24};
+  if (quick) return {cases.begin(), cases.begin() + 26};
+  cases.push_back({67, 784, 4133, bounded});
+  cases.push_back({20, 300, 8193, Neuron{}});
+  cases.push_back({1100, 40, 8200, bounded});
   for (int64_t n : {1, 33, 1100})
     for (int64_t d : {1, 6, 20, 31, 32, 131, 300})
       for (int64_t M : {1, 33, 257, 1111})
@@ -295,6 +301,24 @@ int check(const Arguments& a) {
       comma = ",\n    ";
     }
     json << "\n  ]";
+    json << ",\n  \"innerSteps\": [";
+    comma = "\n    ";
+    std::vector<InnerTiming> inner;
+    const auto add_inner = [&](int64_t d, int64_t M, Precision precision) {
+      if (precision != Precision::Float32 && device.major < 8) return;
+      inner.push_back(time_inner(backend, a.device, 20000, d, M, precision));
+      std::printf("%s\n", inner.back().json().c_str());
+      json << comma << inner.back().json();
+      comma = ",\n    ";
+    };
+    add_inner(100, 100000, Precision::Float32);
+    for (int64_t d : {100, 300})
+      for (const Precision precision : {Precision::Tf32, Precision::Bf16}) {
+        add_inner(d, 100000, precision);
+        add_inner(d, 8192, precision);
+      }
+    for (int64_t M : {4096, 10000, 100000}) add_inner(784, M, Precision::Bf16);
+    json << "\n  ]";
     const double gpu = run_small(backend, a.device, 2048, 256).seconds,
                  cpu = run_small(cpu_backend(), -1, 128, 2).seconds;
     std::printf("small runs a second: %.0f together on the device, %.0f on two cores\n", 2048 / gpu, 128 / cpu);
@@ -309,7 +333,7 @@ int check(const Arguments& a) {
     }
     json << "\n  ],\n  \"claims\": [";
     comma = "\n    ";
-    for (const Claim& claim : claims(timings, others, (2048 / gpu) / (128 / cpu))) {
+    for (const Claim& claim : claims(timings, inner, others, (2048 / gpu) / (128 / cpu))) {
       std::printf("%s: %s\n", claim.held ? "holds" : "DOES NOT HOLD", claim.text.c_str());
       json << comma << "{\"claim\": " << quoted(claim.text) << ", \"holds\": " << (claim.held ? "true" : "false")
            << "}";

@@ -63,42 +63,96 @@ inline double timed(const std::function<void()>& work) {
   return seconds[2];
 }
 
+/// A network with its data, drawn particles and constant weights, and what it is timed at.
+struct TimedNetwork {
+  TimedNetwork(const Backend* backend_, int device, int64_t n, int64_t d, int64_t M, Precision precision)
+      : backend(backend_), rows{nullptr, n}, z(static_cast<size_t>(n)),
+        omega(static_cast<size_t>(n), 1.0 / static_cast<double>(n)) {
+    NetworkShape shape{M, d + 1, Neuron{}, 1};
+    shape.precision = precision;
+    shape.device = device;
+    status = backend->open(&shape, &network);
+    if (status != Status::Ok) return;
+    std::vector<float> x(static_cast<size_t>(n * d));
+    const RandomField field{3, Stream::Init};
+    for (size_t i = 0; i < x.size(); ++i)
+      x[i] = 3.4641f * static_cast<float>(field.uniform(0, static_cast<uint32_t>(i), 0) - 0.5);
+    status = backend->add_matrix(network, x.data(), n, d, &matrix);
+    Update draw;
+    draw.keep = 0;
+    draw.noise = 1 / std::sqrt(static_cast<double>(d));
+    update(draw);
+  }
+  ~TimedNetwork() {
+    if (network) backend->close(network);
+  }
+  TimedNetwork(const TimedNetwork&) = delete;
+
+  void outputs() {
+    if (status == Status::Ok) status = backend->outputs(network, matrix, rows, nullptr, z.data());
+  }
+  void update(const Update& update) {
+    if (status == Status::Ok) status = backend->update(network, matrix, rows, omega.data(), &update, nullptr);
+  }
+  static Update step(int64_t repeats) {
+    Update step;
+    step.keep = 0.999;
+    step.rate = 0.1;
+    step.noise = 0.001;
+    step.repeats = repeats;
+    return step;
+  }
+  std::string failed() const { return status == Status::Ok ? "" : backend->message(); }
+
+  const Backend* backend;
+  Rows rows;
+  std::vector<double> z, omega;
+  void* network = nullptr;
+  int32_t matrix = 0;
+  Status status;
+};
+
 inline Timing time_one(const Backend* backend, int device, int64_t n, int64_t d, int64_t M, Precision precision,
                        double peak) {
-  NetworkShape shape{M, d + 1, Neuron{}, 1};
-  shape.precision = precision;
-  shape.device = device;
-  void* network = nullptr;
+  TimedNetwork network(backend, device, n, d, M, precision);
   Timing timing{n, d, M, precision, 0, 0, 0, 0, ""};
-  if (backend->open(&shape, &network) != Status::Ok) {
-    timing.failed = backend->message();
-    return timing;
-  }
-  std::vector<float> x(static_cast<size_t>(n * d));
-  const RandomField field{3, Stream::Init};
-  for (size_t i = 0; i < x.size(); ++i)
-    x[i] = 3.4641f * static_cast<float>(field.uniform(0, static_cast<uint32_t>(i), 0) - 0.5);
-  std::vector<double> z(static_cast<size_t>(n)), omega(static_cast<size_t>(n), 1.0 / static_cast<double>(n));
-  int32_t matrix = 0;
-  const Rows rows{nullptr, n};
-  Update draw;
-  draw.keep = 0;
-  draw.noise = 1 / std::sqrt(static_cast<double>(d));
-  Update step;
-  step.keep = 0.999;
-  step.rate = 0.1;
-  step.noise = 0.001;
-  Status status = backend->add_matrix(network, x.data(), n, d, &matrix);
-  if (status == Status::Ok) status = backend->update(network, matrix, rows, omega.data(), &draw, nullptr);
-  if (status == Status::Ok)
-    timing.outputs = timed([&] { status = backend->outputs(network, matrix, rows, nullptr, z.data()); });
-  if (status == Status::Ok)
-    timing.update = timed([&] { status = backend->update(network, matrix, rows, omega.data(), &step, nullptr); });
-  if (status != Status::Ok) timing.failed = backend->message();
-  backend->close(network);
+  timing.outputs = timed([&] { network.outputs(); });
+  timing.update = timed([&] { network.update(TimedNetwork::step(1)); });
+  timing.failed = network.failed();
   const double products = 2.0 * static_cast<double>(n) * static_cast<double>(M) * static_cast<double>(d + 1);
   timing.outputsOfPeak = products / timing.outputs / peak;
   timing.updateOfPeak = 2 * products / timing.update / peak;
+  return timing;
+}
+
+/// Steps with frozen weights: in one update, where a block keeps its particles on the chip, and one update each, which go by the tiles.
+struct InnerTiming {
+  static constexpr int64_t kSteps = 5;
+  int64_t n, d, particles;
+  Precision precision;
+  double together, apart;  // seconds
+  std::string failed;
+
+  std::string json() const {
+    const std::string head = "{\"n\": " + number(static_cast<double>(n)) +
+                             ", \"d\": " + number(static_cast<double>(d)) +
+                             ", \"particles\": " + number(static_cast<double>(particles)) +
+                             ", \"precision\": " + quoted(kPrecisionNames[static_cast<int>(precision)]) +
+                             ", \"steps\": " + number(static_cast<double>(kSteps));
+    if (!failed.empty()) return head + ", \"failed\": " + quoted(failed) + "}";
+    return head + ", \"persistentSeconds\": " + number(together) + ", \"tilesSeconds\": " + number(apart) + "}";
+  }
+};
+
+inline InnerTiming time_inner(const Backend* backend, int device, int64_t n, int64_t d, int64_t M,
+                              Precision precision) {
+  TimedNetwork network(backend, device, n, d, M, precision);
+  InnerTiming timing{n, d, M, precision, 0, 0, ""};
+  timing.together = timed([&] { network.update(TimedNetwork::step(InnerTiming::kSteps)); });
+  timing.apart = timed([&] {
+    for (int64_t i = 0; i < InnerTiming::kSteps; ++i) network.update(TimedNetwork::step(1));
+  });
+  timing.failed = network.failed();
   return timing;
 }
 
@@ -136,7 +190,8 @@ struct Claim {
 };
 
 /// What is to hold of the timings. Nothing is said of what was not measured. The step beside the others' is the one in tf32, as theirs.
-inline std::vector<Claim> claims(const std::vector<Timing>& timings, const std::vector<Other>& others, double small) {
+inline std::vector<Claim> claims(const std::vector<Timing>& timings, const std::vector<InnerTiming>& inner,
+                                 const std::vector<Other>& others, double small) {
   std::vector<Claim> all;
   char text[300];
   for (const Timing& t : timings) {
@@ -159,6 +214,14 @@ inline std::vector<Claim> claims(const std::vector<Timing>& timings, const std::
                     other.name.c_str(), ratio);
       all.push_back({text, ratio >= 3});
     }
+  }
+  for (const InnerTiming& t : inner) {
+    if (!t.failed.empty()) continue;
+    std::snprintf(text, sizeof text,
+                  "d = %lld, %lld particles, %s: inner steps no slower than by the tiles, %.2f times as fast",
+                  static_cast<long long>(t.d), static_cast<long long>(t.particles),
+                  kPrecisionNames[static_cast<int>(t.precision)], t.apart / t.together);
+    all.push_back({text, t.apart >= t.together});
   }
   std::snprintf(text, sizeof text, "small runs together: 100 times two CPU cores or more, %.1f times", small);
   all.push_back({text, small >= 100});

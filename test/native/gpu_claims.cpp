@@ -26,12 +26,17 @@ TEST_SUITE("gpu claims") {
     const Timing fast{20000, 784, 10000, Precision::Tf32, 0.05, 0.05, 0.4, 0.6, ""};
     const Timing large{20000, 784, 1000000, Precision::Tf32, 5, 5, 0.3, 0.4, ""};
     const Timing none{100000, 784, 1000000, Precision::Tf32, 0, 0, 0, 0, "out of memory"};
-    const std::vector<Claim> all = claims({slow, fast, large, none}, others, 120);
+    const InnerTiming sooner{20000, 300, 100000, Precision::Bf16, 1, 1.5, ""};
+    const InnerTiming later{20000, 100, 8192, Precision::Tf32, 1, 0.8, ""};
+    const std::vector<Claim> all = claims({slow, fast, large, none}, {sooner, later}, others, 120);
     std::vector<bool> held;
     for (const Claim& claim : all) held.push_back(claim.held);
-    // Half of the peak and 3.5 times as fast as PyTorch, twice as fast as JAX; 40 % of the peak; does not run; 120 times the CPU.
-    CHECK(held == std::vector<bool>{true, true, false, false, false, true});
+    // Half of the peak and 3.5 times as fast as PyTorch, twice as fast as JAX; 40 % of the peak; does not run; inner steps sooner and
+    // later than by the tiles; 120 times the CPU.
+    CHECK(held == std::vector<bool>{true, true, false, false, false, true, false, true});
+    CHECK(all[5].text.find("d = 300, 100000 particles, bf16: inner steps") == 0);
+    CHECK(sooner.json().find("\"persistentSeconds\": 1, \"tilesSeconds\": 1.5}") != std::string::npos);
     CHECK(all[2].text.find("jax.jit or less, 2.00 times") != std::string::npos);
-    CHECK(claims({}, {}, 99.9).back().held == false);
+    CHECK(claims({}, {}, {}, 99.9).back().held == false);
   }
 }

@@ -23,6 +23,9 @@ namespace cuda {
 struct alignas(16) Words {
   uint32_t w[4];
 };
+struct alignas(8) Pair {
+  uint32_t w[2];
+};
 
 class Shared {
  public:
@@ -32,6 +35,7 @@ class Shared {
   MEANFIELD_DEVICE float load_float(int at) const { return __uint_as_float(words_[at]); }
   /// Of two words; `at` is even.
   MEANFIELD_DEVICE double load_double(int at) const { return *reinterpret_cast<const double*>(words_ + at); }
+  MEANFIELD_DEVICE Pair load2(int at) const { return *reinterpret_cast<const Pair*>(words_ + at); }
   MEANFIELD_DEVICE Words load4(int at) const { return *reinterpret_cast<const Words*>(words_ + at); }
   MEANFIELD_DEVICE void store(int at, uint32_t word) { words_[at] = word; }
   MEANFIELD_DEVICE void store_float(int at, float value) { words_[at] = __float_as_uint(value); }
@@ -70,6 +74,11 @@ class Block {
   MEANFIELD_DEVICE Shared shared() {
     __shared__ __align__(16) uint32_t words[kWords];
     return Shared(words);
+  }
+  /// More than 48 KiB: as many words as the kernel's shared_words() says.
+  MEANFIELD_DEVICE Shared shared(int) {
+    extern __shared__ __align__(16) uint32_t dynamic_words[];
+    return Shared(dynamic_words);
   }
   template <class T>
   MEANFIELD_DEVICE PerThread<T> per_thread() {
@@ -124,6 +133,16 @@ class Block {
 
 namespace meanfield {
 namespace cuda {
+
+/// Bytes of shared memory that are known when a kernel is launched.
+template <class Kernel>
+auto dynamic_bytes(const Kernel& kernel, int) -> decltype(static_cast<int64_t>(kernel.shared_words())) {
+  return int64_t{4} * kernel.shared_words();
+}
+template <class Kernel>
+int64_t dynamic_bytes(const Kernel&, long) {
+  return 0;
+}
 
 /// A kernel among many in one launch: its blocks are those from `first` on, x of them in a row.
 template <class Kernel>

@@ -2,8 +2,8 @@
 //
 // Two roads. Narrow networks (narrow_kernels.h) keep particles in registers. All others go in tiles (tile_kernels.h): slabs
 // of particles × 1024 rows, small enough for the second-level cache, through which all rows pass before the next slab of
-// particles; with a frozen ω a slab makes all its steps in one go, or, of networks that fit (persistent_kernels.h), a block of 32
-// particles in one launch. Sums over particles are split by M alone, sums over rows by n alone.
+// particles; with a frozen ω a slab makes all its steps in one go, or, of networks that fit (persistent_kernels.h,
+// persistent_products.h), a block of 32 or 64 particles in one launch. Sums over particles are split by M alone, sums over rows by n alone.
 #pragma once
 #include <cmath>
 #include <deque>
@@ -11,6 +11,7 @@
 
 #include "native/kernels/cuda/collectives.h"
 #include "native/kernels/cuda/persistent_kernels.h"
+#include "native/kernels/cuda/persistent_products.h"
 #include "native/kernels/cuda/runtime.h"
 #include "native/kernels/cuda/tile_kernels.h"
 
@@ -47,7 +48,7 @@ class CudaNetwork {
   };
 
   bool narrow() const { return shape_.inputs <= kNarrowInputs && shape_.neuron.outputs <= kNarrowOutputs; }
-  /// Whether several steps with frozen weights are one launch, particles on the chip throughout.
+  /// Whether several steps with frozen weights are one launch of HeldDrift.
   bool held() const {
     return shape_.precision == Precision::Float32 && shape_.parameters() <= kHeldNumbers &&
            shape_.neuron.outputs <= kNarrowOutputs;
@@ -86,6 +87,12 @@ class CudaNetwork {
                      uint64_t firstStep, const Motion& motion, float* gradient);
   void launch_held(const Particles& part, const Operand& rows, const Operand& omega, int64_t repeats,
                    uint64_t firstStep, const Motion& motion);
+  template <class F>
+  bool with_held_products(int64_t rows, F&& f) const;
+  template <class Kernel>
+  int held_rows(const RoundedRows& rows) const;
+  template <class Kernel>
+  Status held_steps(const Operand& rows, const Operand& omega, const Update& update, const CancelToken* cancel);
   template <class Kernel>
   void launch_threads(const Kernel& kernel, int64_t threads) {
     device_.launch(kernel, (threads + Kernel::kThreads - 1) / Kernel::kThreads);
@@ -101,6 +108,7 @@ class CudaNetwork {
   Array<float> weights_, tails_;
   std::deque<Matrix> matrices_;
   Array<int32_t> index_;
+  Array<uint32_t> rounded_;  // rows for persistent_products.h
   Array<float> c_, omega_, delta_, momentParts_, gradient_;
   Array<double> omegaSum_, offset_, partial_, z_, gathered_, drift_, moments_, sums_;
 };

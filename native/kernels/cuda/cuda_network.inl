@@ -1,7 +1,7 @@
 // The bodies of cuda_network.h: included once by device_backend.cu, and by the tests for the emulated device.
 #include <algorithm>
 
-#include "native/kernels/cuda/cuda_network.h"
+#include "native/kernels/cuda/cuda_steps.inl"
 
 namespace meanfield {
 namespace cuda {
@@ -10,8 +10,6 @@ namespace {
 
 /// Bytes of partial sums of outputs at a time.
 constexpr int64_t kPartialBytes = 64 << 20;
-/// Work of one launch, so that no kernel runs for more than a fraction of a second.
-constexpr double kLaunchFlops = 4e11;
 
 int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
@@ -19,9 +17,9 @@ int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to;
 
 CudaNetwork::CudaNetwork(const NetworkShape& shape)
     : shape_(shape), device_(shape.device), stride_(round_up(shape.inputs, 4)), weights_(device_), tails_(device_),
-      index_(device_), c_(device_), omega_(device_), delta_(device_), momentParts_(device_), gradient_(device_),
-      omegaSum_(device_), offset_(device_), partial_(device_), z_(device_), gathered_(device_), drift_(device_),
-      moments_(device_), sums_(device_) {
+      index_(device_), rounded_(device_), c_(device_), omega_(device_), delta_(device_), momentParts_(device_),
+      gradient_(device_), omegaSum_(device_), offset_(device_), partial_(device_), z_(device_), gathered_(device_),
+      drift_(device_), moments_(device_), sums_(device_) {
   if (shape.precision != Precision::Float32 && device_.capability() < 80)
     throw Failure{Status::DeviceFailure,
                   std::string("precision is '") + kPrecisionNames[static_cast<int>(shape.precision)] +
@@ -97,15 +95,16 @@ Operand CudaNetwork::coefficients(const Particles& part) {
 
 Operand CudaNetwork::set_weights(const double* weights, int64_t rows) {
   const int64_t stride = weight_stride();
-  std::vector<float> omega(static_cast<size_t>(rows * stride), 0.0f);
+  const int64_t padded = round_up(rows, kMostHeldRows) * stride;
+  std::vector<float> omega(static_cast<size_t>(padded), 0.0f);
   std::vector<double> sum(static_cast<size_t>(k()), 0.0);
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < k(); ++j) {
       omega[static_cast<size_t>(i * stride + j)] = static_cast<float>(weights[i * k() + j]);
       sum[static_cast<size_t>(j)] += weights[i * k() + j];
     }
-  omega_.resize(std::max<int64_t>(1, rows * stride));
-  device_.copy_in(omega_.data(), 4, omega.data(), 4, 4, rows * stride);
+  omega_.resize(std::max<int64_t>(1, padded));
+  device_.copy_in(omega_.data(), 4, omega.data(), 4, 4, padded);
   omegaSum_.resize(k());
   device_.copy_in(omegaSum_.data(), 8, sum.data(), 8, 8, k());
   return {omega_.data(), stride, nullptr, rows};
@@ -251,32 +250,6 @@ bool CudaNetwork::sum_rows(const Particles& part, const Operand& rows, const Ope
   return done;
 }
 
-void CudaNetwork::launch_narrow(const Particles& part, const Operand& rows, const Operand& omega, int64_t repeats,
-                                uint64_t firstStep, const Motion& motion, float* gradient) {
-  with_narrow([&](auto is) {
-    using Is = decltype(is);
-    using Kernel = NarrowDrift<Is::d, Is::k, Is::fast>;
-    device_.launch(
-        Kernel{part, rows, omega, omegaSum_.data(), repeats, firstStep, motion, gradient, device_.stop_flag()},
-        (part.count + Kernel::kLanes - 1) / Kernel::kLanes);
-  });
-}
-
-void CudaNetwork::launch_held(const Particles& part, const Operand& rows, const Operand& omega, int64_t repeats,
-                              uint64_t firstStep, const Motion& motion) {
-  const auto launch = [&](auto quads, auto outputs) {
-    using Kernel = HeldDrift<decltype(quads)::value, decltype(outputs)::value>;
-    device_.launch(Kernel{part, rows, omega, omegaSum_.data(), repeats, firstStep, motion, device_.stop_flag()},
-                   (part.count + Kernel::kLanes - 1) / Kernel::kLanes);
-  };
-  const auto sized = [&](auto quads) {
-    if (k() == 1) return launch(quads, std::integral_constant<int, 1>{});
-    return launch(quads, std::integral_constant<int, kNarrowOutputs>{});
-  };
-  if (shape_.parameters() <= kHeldNumbers / 2) return sized(std::integral_constant<int, 4>{});
-  return sized(std::integral_constant<int, 8>{});
-}
-
 Status CudaNetwork::gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
                              float* gradient) {
   const int64_t p = shape_.parameters(), slab = narrow() ? 1 << 16 : slab_particles();
@@ -297,46 +270,6 @@ Status CudaNetwork::gradient(int32_t matrix, Rows rows, const double* weights, c
     device_.copy_out(gradient + first * p, 4, gradient_.data(), 4, 4, part.count * p);
   }
   return Status::Ok;
-}
-
-Status CudaNetwork::update(int32_t matrix, Rows rows, const double* weights, const Update& update,
-                           const CancelToken* cancel) {
-  device_.lower_stop_flag();
-  const Motion motion = Motion::of(update);
-  const int64_t quads = (shape_.parameters() + 3) / 4;
-  if (update.rate == 0 || rows.count == 0) {
-    const Particles part = particles(0, shape_.particles);
-    for (int64_t repeat = 0; repeat < update.repeats; ++repeat) {
-      launch_threads(Move{part, {}, motion, update.firstStep + static_cast<uint64_t>(repeat)}, part.count * quads);
-      if (!device_.pace(400.0 * static_cast<double>(part.count * quads), cancel)) return Status::Cancelled;
-    }
-    return device_.wait(cancel) ? Status::Ok : Status::Cancelled;
-  }
-  const Operand all = select(matrix, rows), omega = set_weights(weights, rows.count);
-  if (narrow() || (held() && update.repeats > 1)) {
-    const Particles part = particles(0, shape_.particles);
-    const double flops = 2 * row_flops(part.count, rows.count);
-    const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(kLaunchFlops / flops));
-    for (int64_t repeat = 0; repeat < update.repeats; repeat += most) {
-      const int64_t count = std::min(most, update.repeats - repeat);
-      const uint64_t first = update.firstStep + static_cast<uint64_t>(repeat);
-      if (narrow())
-        launch_narrow(part, all, omega, count, first, motion, nullptr);
-      else
-        launch_held(part, all, omega, count, first, motion);
-      if (!device_.pace(flops * static_cast<double>(count), cancel)) return Status::Cancelled;
-    }
-    return device_.wait(cancel) ? Status::Ok : Status::Cancelled;
-  }
-  const int64_t slab = slab_particles();
-  for (int64_t first = 0; first < shape_.particles; first += slab) {
-    const Particles part = particles(first, std::min(slab, shape_.particles - first));
-    for (int64_t repeat = 0; repeat < update.repeats; ++repeat) {
-      if (!sum_rows(part, all, omega, true, cancel)) return Status::Cancelled;
-      launch_threads(Move{part, drift(), motion, update.firstStep + static_cast<uint64_t>(repeat)}, part.count * quads);
-    }
-  }
-  return device_.wait(cancel) ? Status::Ok : Status::Cancelled;
 }
 
 Status CudaNetwork::step(int32_t matrix, Rows rows, const Weigh& weigh, const Update& update,

@@ -39,6 +39,8 @@ class RawDevice {
       : RawDevice(index, nullptr) {  // complete from here on: a failure below undoes what was done
     use();
     check(cudaDeviceGetAttribute(&cache_, cudaDevAttrL2CacheSize, index), "asking for the cache size");
+    check(cudaDeviceGetAttribute(&shared_, cudaDevAttrMaxSharedMemoryPerBlockOptin, index),
+          "asking for the shared memory of a block");
     int major = 0, minor = 0;
     check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index), "asking for the capability");
     check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, index), "asking for the capability");
@@ -66,6 +68,10 @@ class RawDevice {
   /// Makes it the calling thread's device; first in every call of the table.
   void use() const { check(cudaSetDevice(index_), "choosing the device"); }
   int64_t cache_bytes() const { return cache_; }
+  /// The most shared memory that a block may ask for.
+  int64_t shared_bytes() const { return shared_; }
+  /// Blocks that fill a device, about as many as large ones have multiprocessors. The same for all, so that results do not depend on it.
+  static constexpr int64_t least_blocks() { return 128; }
   int index() const { return index_; }
   void* stream() const { return stream_; }
   /// 10 × major + minor
@@ -97,7 +103,12 @@ class RawDevice {
   template <class Kernel>
   void launch(const Kernel& kernel, int64_t x, int64_t y = 1) {
     const dim3 grid(static_cast<unsigned>(x), static_cast<unsigned>(y));
-    run_kernel<Kernel><<<grid, Kernel::kThreads, 0, stream_>>>(kernel);
+    const int64_t bytes = dynamic_bytes(kernel, 0);
+    if (bytes > 0)
+      check(cudaFuncSetAttribute(run_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(bytes)),
+            "asking for shared memory");
+    run_kernel<Kernel><<<grid, Kernel::kThreads, static_cast<size_t>(bytes), stream_>>>(kernel);
     check(cudaGetLastError(), "starting a kernel");
   }
 
@@ -158,7 +169,7 @@ class RawDevice {
   }
 
   int index_;
-  int cache_ = 0, capability_ = 0;
+  int cache_ = 0, shared_ = 0, capability_ = 0;
   cudaStream_t stream_ = nullptr, signals_ = nullptr;
   cudaEvent_t events_[3] = {};
   int* stop_ = nullptr;

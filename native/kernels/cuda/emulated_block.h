@@ -18,6 +18,9 @@ namespace cuda {
 struct alignas(16) Words {
   uint32_t w[4];
 };
+struct alignas(8) Pair {
+  uint32_t w[2];
+};
 
 /// Faults of all threads, the first few in words; empty when there were none.
 inline std::string& emulation_faults() {
@@ -117,6 +120,10 @@ class Shared {
     std::memcpy(&value, words, sizeof value);
     return value;
   }
+  Pair load2(int at) const {
+    aligned(at, 2);
+    return {{load(at), load(at + 1)}};
+  }
   Words load4(int at) const {
     aligned(at, 4);
     return {{load(at), load(at + 1), load(at + 2), load(at + 3)}};
@@ -171,6 +178,10 @@ class Block {
   Shared shared() {
     static_assert(kWords * 4 <= 48 << 10, "static shared memory of a block");
     memory_.words.assign(kWords, {});
+    return Shared(&memory_, 0);
+  }
+  Shared shared(int words) {
+    memory_.words.assign(static_cast<size_t>(words), {});
     return Shared(&memory_, 0);
   }
   template <class T>

@@ -16,6 +16,16 @@ inline std::atomic<int64_t>& emulated_launches() {
   return launches;
 }
 
+/// Shared memory of a block, and the blocks that are said to fill a device: tests lower them.
+inline int64_t& emulated_shared_bytes() {
+  static int64_t bytes = 227 << 10;
+  return bytes;
+}
+inline int64_t& emulated_least_blocks() {
+  static int64_t blocks = 128;
+  return blocks;
+}
+
 class RawDevice {
  public:
   explicit RawDevice(int index) : index_(index) {}
@@ -23,6 +33,8 @@ class RawDevice {
   void use() const {}
 
   int64_t cache_bytes() const { return 1 << 20; }
+  int64_t shared_bytes() const { return emulated_shared_bytes(); }
+  static int64_t least_blocks() { return emulated_least_blocks(); }
   int index() const { return index_; }
   void* stream() const { return nullptr; }
   int capability() const { return 90; }
@@ -46,6 +58,8 @@ class RawDevice {
   }
   template <class Kernel>
   void launch(const Kernel& kernel, int64_t x, int64_t y = 1) {
+    if (dynamic_bytes(kernel, 0) > shared_bytes())
+      throw Failure{Status::DeviceFailure, "more shared memory than a block may have."};
     ++emulated_launches();
     for (int64_t j = 0; j < y; ++j)
       for (int64_t i = 0; i < x; ++i) {

@@ -94,7 +94,23 @@ struct Offsets {
   }
 };
 
-/// θ ← keep·θ − rate·G + noise·ξ. A thread a particle and four coordinates, which one Philox call serves.
+/// θ ← keep·θ − rate·G + noise·ξ for four coordinates of a particle, which one Philox call serves.
+MEANFIELD_DEVICE void move_quad(const Particles& particles, const Drift& drift, const Motion& motion, uint64_t step,
+                                int64_t r, int64_t quad) {
+  Normals4 normals{};
+  if (motion.noise != 0)
+    normals = normals4(motion.field, step, static_cast<uint32_t>(particles.number(r)), static_cast<uint32_t>(quad));
+  MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i) {
+    const int64_t coordinate = 4 * quad + i;
+    if (coordinate >= particles.parameters()) break;
+    float* theta = coordinate < particles.inputs ? particles.weight(r) + coordinate
+                                                 : particles.tail(r) + (coordinate - particles.inputs);
+    const float gradient = drift.weights ? static_cast<float>(drift.of(particles, r, coordinate)) : 0.0f;
+    *theta = motion.apply(*theta, gradient, normals.value[i]);
+  }
+}
+
+/// A thread a particle and four coordinates.
 struct Move {
   static constexpr int kThreads = 256, kBlocks = 4;
   Particles particles;
@@ -104,20 +120,9 @@ struct Move {
 
   MEANFIELD_DEVICE void operator()(Block& block) const {
     block.each([&](int thread) {
-      const int64_t p = particles.parameters(), quads = (p + 3) / 4;
-      const int64_t at = block.x() * kThreads + thread, r = at / quads, quad = at % quads;
-      if (r >= particles.count) return;
-      Normals4 normals{};
-      if (motion.noise != 0)
-        normals = normals4(motion.field, step, static_cast<uint32_t>(particles.number(r)), static_cast<uint32_t>(quad));
-      MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i) {
-        const int64_t coordinate = 4 * quad + i;
-        if (coordinate >= p) break;
-        float* theta = coordinate < particles.inputs ? particles.weight(r) + coordinate
-                                                     : particles.tail(r) + (coordinate - particles.inputs);
-        const float gradient = drift.weights ? static_cast<float>(drift.of(particles, r, coordinate)) : 0.0f;
-        *theta = motion.apply(*theta, gradient, normals.value[i]);
-      }
+      const int64_t quads = (particles.parameters() + 3) / 4;
+      const int64_t at = block.x() * kThreads + thread, r = at / quads;
+      if (r < particles.count) move_quad(particles, drift, motion, step, r, at % quads);
     });
   }
 };

@@ -26,6 +26,8 @@ class Device {
 
   void use() const { raw_.use(); }
   int64_t cache_bytes() const { return raw_.cache_bytes(); }
+  int64_t shared_bytes() const { return raw_.shared_bytes(); }
+  static int64_t least_blocks() { return RawDevice::least_blocks(); }
   int capability() const { return raw_.capability(); }
   int index() const { return raw_.index(); }
   /// Where work of others than ours is put in line with it.

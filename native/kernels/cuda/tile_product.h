@@ -7,7 +7,7 @@
 //
 // Errors of a product of K terms, u = 2^-24, relative to Σ|a b|: float32 K·u; tf32 2·2^-11 + K·u; bf16 2·2^-8 + K·u.
 #pragma once
-#include "native/kernels/cuda/elementary.h"
+#include "native/kernels/cuda/matrix_units.h"
 
 namespace meanfield {
 namespace cuda {
@@ -31,16 +31,6 @@ struct Operand {
   MEANFIELD_DEVICE const float* row(int64_t i) const { return data + (index ? index[i] : i) * stride; }
 };
 
-MEANFIELD_DEVICE uint32_t bits_of(float value) {
-  uint32_t word;
-  memcpy(&word, &value, sizeof word);
-  return word;
-}
-MEANFIELD_DEVICE float float_of(uint32_t word) {
-  float value;
-  memcpy(&value, &word, sizeof value);
-  return value;
-}
 MEANFIELD_DEVICE Words load_words(const float* from) {
 #ifdef __CUDA_ARCH__
   const float4 v = __ldg(reinterpret_cast<const float4*>(from));
@@ -49,36 +39,6 @@ MEANFIELD_DEVICE Words load_words(const float* from) {
   Words words;
   memcpy(&words, from, sizeof words);
   return words;
-#endif
-}
-
-/// Nearest tf32 (10 bits of mantissa), ties away from zero: cvt.rna.tf32.f32.
-MEANFIELD_DEVICE uint32_t tf32_of(uint32_t word) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  uint32_t rounded;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(float_of(word)));
-  return rounded;
-#else
-  return (word & 0x7F800000u) == 0x7F800000u ? word : (word + 0x1000u) & 0xFFFFE000u;
-#endif
-}
-
-/// Two nearest bf16, ties to even; `low` in the low half: cvt.rn.bf16x2.f32.
-MEANFIELD_DEVICE uint32_t bf16_of(uint32_t low, uint32_t high) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  uint32_t packed;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(float_of(high)), "f"(float_of(low)));
-  return packed;
-#else
-  const uint32_t half[2] = {low, high};
-  uint32_t packed = 0;
-  for (int i = 0; i < 2; ++i) {
-    const bool special = (half[i] & 0x7F800000u) == 0x7F800000u;
-    const uint32_t rounded =
-        special ? half[i] | ((half[i] & 0xFFFFu) != 0 ? 0x400000u : 0) : half[i] + 0x7FFFu + ((half[i] >> 16) & 1);
-    packed |= (rounded >> 16) << (16 * i);
-  }
-  return packed;
 #endif
 }
 
@@ -132,41 +92,6 @@ struct FloatProduct {
   }
 };
 
-#ifdef __CUDACC__
-template <Precision kPrecision>
-MEANFIELD_DEVICE void mma_m16n8(float* c, const uint32_t* a, const uint32_t* b) {
-#if __CUDA_ARCH__ >= 800
-  if constexpr (kPrecision == Precision::Tf32)
-    asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-  else
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-#endif
-}
-#else
-/// C += A B of a warp by definition. PTX manual, "Matrix fragments for mma.m16n8k8 / mma.m16n8k16": with g = lane / 4 and
-/// t = lane mod 4, a = (g, t), (g+8, t), (g, t+4), (g+8, t+4); b = (t, g), (t+4, g); c = (g, 2t), (g, 2t+1), (g+8, 2t),
-/// (g+8, 2t+1), the summed index counted in words.
-template <Precision kPrecision, class A, class B, class C>
-void mma_m16n8_by_definition(int warp, A&& a, B&& b, C&& c) {
-  const auto number = [](uint32_t word, int half) {
-    if (kPrecision == Precision::Tf32) return float_of(word & 0xFFFFE000u);
-    return float_of(half == 0 ? word << 16 : word & 0xFFFF0000u);
-  };
-  for (int row = 0; row < 16; ++row)
-    for (int column = 0; column < 8; ++column) {
-      float& sum = c(warp * 32 + row % 8 * 4 + column / 2)[2 * (row / 8) + column % 2];
-      for (int word = 0; word < 8; ++word)
-        for (int half = 0; half < (kPrecision == Precision::Tf32 ? 1 : 2); ++half)
-          sum += number(a(warp * 32 + row % 8 * 4 + word % 4)[row / 8 + 2 * (word / 4)], half) *
-                 number(b(warp * 32 + column * 4 + word % 4)[word / 4], half);
-    }
-}
-#endif
-
 /// tf32 or bf16 on tensor cores: four warps, two by two, each 64 × 64 numbers in 4 × 8 accumulators of m16n8.
 template <Precision kOf>
 struct MatrixProduct {
@@ -179,6 +104,11 @@ struct MatrixProduct {
   };
   struct Fragments {
     uint32_t a[kM][4], b[kN][2];
+  };
+  struct Accumulator {
+    Tile& tile;
+    int m, n;
+    MEANFIELD_DEVICE float& operator[](int i) const { return tile.v[2 * m + i / 2][2 * n + i % 2]; }
   };
 
   MEANFIELD_DEVICE static uint32_t factor(uint32_t word) { return kOf == Precision::Tf32 ? tf32_of(word) : word; }
@@ -212,25 +142,10 @@ struct MatrixProduct {
         });
         MEANFIELD_UNROLL_FOR (int m = 0; m < kM; ++m)
           MEANFIELD_UNROLL_FOR (int n = 0; n < kN; ++n) {
-#ifdef __CUDACC__
-            float c[4] = {tile[0].v[2 * m][2 * n], tile[0].v[2 * m][2 * n + 1], tile[0].v[2 * m + 1][2 * n],
-                          tile[0].v[2 * m + 1][2 * n + 1]};
-            mma_m16n8<kOf>(c, fragments[0].a[m], fragments[0].b[n]);
-            tile[0].v[2 * m][2 * n] = c[0];
-            tile[0].v[2 * m][2 * n + 1] = c[1];
-            tile[0].v[2 * m + 1][2 * n] = c[2];
-            tile[0].v[2 * m + 1][2 * n + 1] = c[3];
-#else
-            struct Accumulator {
-              Tile& tile;
-              int m, n;
-              float& operator[](int i) { return tile.v[2 * m + i / 2][2 * n + i % 2]; }
-            };
-            mma_m16n8_by_definition<kOf>(
+            multiply_add<kOf>(
                 warp, [&](int thread) { return fragments[thread].a[m]; },
                 [&](int thread) { return fragments[thread].b[n]; },
                 [&](int thread) { return Accumulator{tile[thread], m, n}; });
-#endif
           }
       }
     });
