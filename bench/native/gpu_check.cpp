@@ -76,6 +76,22 @@ void compare(const Backend* backend, int device, const Case& c, const Way& way, 
   worst.update = std::fmax(worst.update, worst_of(cuda.updated(s, update), moved.particles, moved.bound));
 }
 
+/// Steps that keep particles on the chip against single ones, by the tiles: the largest difference in units of a factor's rounding, beside
+/// what the steps did. Both round the same factors, so that it is far below 1.
+double persistent_against_tiles(const Backend* backend, int device, const Way& way) {
+  const Neuron bounded{Activation::Tanh, SecondLayer::Bounded, Signs::Same, 1, 1.5f};
+  double worst = 0;
+  for (const Case& c :
+       {Case{1100, 40, 8200, bounded}, Case{70, 300, 8193, bounded, true}, Case{35, 784, 4100, bounded}}) {
+    Setting s(c);
+    s.shape.precision = way.precision;
+    s.shape.device = device;
+    const double difference = together_and_apart(backend, s, c) / way.unit;
+    if (!(difference <= worst)) worst = std::isnan(difference) ? INFINITY : difference;
+  }
+  return worst;
+}
+
 /// Largest difference of a coordinate from the CPU's after 100 steps with the same seed, float32.
 double after_hundred_steps(const Backend* backend, int device, int64_t d) {
   const Case c{500, d, 700, Neuron{Activation::Tanh, SecondLayer::Bounded, Signs::Same, 1, 1}};
@@ -234,6 +250,14 @@ int check(const Arguments& a) {
          << ", \"update\": " << number(worst.update) << "}}";
     comma = ",\n    ";
   }
+  std::ostringstream persistent;
+  for (const Way& way : kWays) {
+    if (way.unit == 0 || device.major < 8 || a.quick) continue;
+    const double difference = persistent_against_tiles(backend, a.device, way);
+    correct = correct && difference <= 1;
+    std::printf("%-8s inner steps on the chip beside the tiles: %.3f roundings apart\n", way.name(), difference);
+    persistent << (persistent.tellp() > 0 ? ", " : "") << quoted(way.name()) << ": " << number(difference);
+  }
   point_cases::PointErrors points;
   for (const point_cases::PointCase& c : point_cases::all_point_cases()) {
     const point_cases::PointErrors errors = point_cases::point_errors(backend, a.device, c);
@@ -254,8 +278,9 @@ int check(const Arguments& a) {
   const bool moved = moved_as_copied(a.device, report.devices.size());
   correct = correct && moved;
   if (report.devices.size() > 1) std::printf("outputs of two devices as through the host: %s\n", moved ? "yes" : "no");
-  json << "\n  ],\n  \"finiteSums\": " << sums << ",\n  \"finiteSumsOfTwoDevices\": " << sumsOfTwo
-       << ",\n  \"devices\": " << report.devices.size() << ",\n  \"movedAsCopied\": " << (moved ? "true" : "false");
+  json << "\n  ],\n  \"persistentAgainstTiles\": {" << persistent.str() << "},\n  \"finiteSums\": " << sums
+       << ",\n  \"finiteSumsOfTwoDevices\": " << sumsOfTwo << ",\n  \"devices\": " << report.devices.size()
+       << ",\n  \"movedAsCopied\": " << (moved ? "true" : "false");
   json << ",\n  \"togetherAsAlone\": " << (together ? "true" : "false")
        << ",\n  \"points\": {\"neighbours\": " << number(points.neighbours)
        << ", \"mixture\": " << number(points.mixture) << "},\n  \"differenceAfter100Steps\": {";

@@ -159,6 +159,25 @@ struct Opened {
   int32_t matrix = -1;
 };
 
+/// Three steps in one call against three calls, which may take other kernels: the difference of the particles over what the steps did to them,
+/// root mean squares. Without noise, and with steps along which differences do not grow.
+inline double together_and_apart(const Backend* backend, const Setting& s, const Case& c) {
+  Update update;
+  update.rate = 10 / static_cast<double>(c.d);
+  update.repeats = 3;
+  Opened one(backend, s, c), many(backend, s, c);
+  const std::vector<float> together = one.updated(s, update);
+  update.repeats = 1;
+  for (int i = 0; i < 2; ++i) many.updated(s, update);
+  const std::vector<float> apart = many.updated(s, update);
+  double difference = 0, moved = 0;
+  for (size_t i = 0; i < apart.size(); ++i) {
+    difference += std::pow(static_cast<double>(together[i]) - apart[i], 2);
+    moved += std::pow(static_cast<double>(apart[i]) - s.particles[i], 2);
+  }
+  return std::sqrt(difference / moved);
+}
+
 /// Bounds of the rounding errors, one for each number of z, of the energies and of the gradient: of float32, and with `unit`
 /// above 0 of products whose factors are rounded to that unit first, with activations as good (docs/gpu.md).
 struct Bounds {

@@ -143,33 +143,20 @@ TEST_CASE(
   CHECK(run({20, 100, 40, kBounded}, kBf16, several({20, 100, 40, kBounded})).launches > 2);
 }
 
-TEST_CASE("cuda persistent products: the particles of the tiles") {
+TEST_CASE("cuda persistent products: the particles that single steps leave, which go by the tiles") {
   // The same factors are rounded alike, and sums differ by their order alone: but of several outputs Σ_j ω_j c_j is in float32 here,
   // of rounded factors there. Beside what three steps do to the particles the difference is far smaller than the bounds above.
   Neuron one = kBounded;
   one.outputs = 1;
   const Neuron parity{Activation::Silu, SecondLayer::Parity, Signs::Balanced, 1, 1},
       fixed{Activation::Relu, SecondLayer::Fixed};
+  const Few few;
   const auto compare_ways = [](const Case& c, const Way& way) {
     INFO(name_of(c), " ", kPrecisionNames[static_cast<int>(way.precision)]);
-    Update update = several(c);
-    update.keep = 1;
-    update.rate = 10 / static_cast<double>(c.d);  // steps along which differences do not grow
-    update.noise = 0;
-    std::vector<float> particles[2];
-    for (const int64_t blocks : {0, 1000}) {
-      const Few few(227, blocks);
-      const Run one = run(c, way, update);
-      CHECK((one.launches == 2) == (blocks == 0));
-      particles[blocks > 0] = one.particles;
-    }
-    const Setting s(c);
-    double difference = 0, moved = 0;
-    for (size_t i = 0; i < particles[0].size(); ++i) {
-      difference += std::pow(particles[0][i] - particles[1][i], 2);
-      moved += std::pow(particles[1][i] - s.particles[i], 2);
-    }
-    CHECK(difference <= std::pow((c.neuron.outputs == 1 ? 0.1 : 1) * way.unit, 2) * moved);
+    Setting s(c);
+    s.shape.precision = way.precision;
+    CHECK(together_and_apart(emulated(), s, c) <= (c.neuron.outputs == 1 ? 0.1 : 1) * way.unit);
+    require_no_faults();
   };
   for (const Way& way : {kTf32, kBf16})
     for (const Neuron& neuron : {one, parity, fixed, kBounded}) {
