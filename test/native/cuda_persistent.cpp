@@ -50,14 +50,15 @@ Run run(const Case& c, const Way& way, const Update& update) {
   return {std::move(particles), cuda::emulated_launches() - before};
 }
 
-void compare(const Case& c, const Way& way) {
+void compare(const Case& c, const Way& way, int64_t stretches = 1) {
   INFO(name_of(c), " ", kPrecisionNames[static_cast<int>(way.precision)]);
   const Setting s(c);
   const Update update = several(c);
   Opened reference(reference_backend(), s, c);
   const Moved moved(reference, s, c, update, c.neuron.activation == Activation::Relu ? 2 * way.unit : way.unit, kSum);
   const Run held = run(c, way, update);
-  CHECK(held.launches == 2);  // the rows are rounded, then all steps are made
+  CHECK(held.launches ==
+        1 + stretches);  // the rows are rounded, then all steps are made for some thousand particles each
   require_close(held.particles, moved.particles, moved.bound);
 }
 
@@ -90,6 +91,11 @@ TEST_CASE("cuda persistent products: odd sizes, more rows than are added up in f
     compare({35, d, 45, kBounded, d == 784}, kBf16);
     compare({20, d, 33, parity}, kBf16);
   }
+}
+
+TEST_CASE("cuda persistent products: more particles than one launch takes") {
+  const Few few(25);  // 16 rows at a time
+  compare({1, 33, 1024 * 64 + 35, kBounded}, kBf16, 2);
 }
 
 TEST_CASE("cuda persistent products: which networks take them") {
