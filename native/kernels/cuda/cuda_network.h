@@ -90,6 +90,8 @@ class CudaNetwork {
   template <class F>
   bool with_held_products(int64_t rows, F&& f) const;
   template <class Kernel>
+  typename Kernel::Places held_places(const RoundedRows& rows, int chunk) const;
+  template <class Kernel>
   int held_rows(const RoundedRows& rows) const;
   template <class Kernel>
   Status held_steps(const Operand& rows, const Operand& omega, const Update& update, const CancelToken* cancel);

@@ -1,7 +1,7 @@
 // The bodies of cuda_network.h: included once by device_backend.cu, and by the tests for the emulated device.
 #include <algorithm>
 
-#include "native/kernels/cuda/cuda_steps.inl"
+#include "native/kernels/cuda/cuda_network.h"
 
 namespace meanfield {
 namespace cuda {
@@ -10,6 +10,8 @@ namespace {
 
 /// Bytes of partial sums of outputs at a time.
 constexpr int64_t kPartialBytes = 64 << 20;
+/// Work of one launch, so that no kernel runs for more than a fraction of a second.
+constexpr double kLaunchFlops = 4e11;
 
 int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
@@ -318,3 +320,5 @@ double CudaNetwork::sum_squares() {
 
 }  // namespace cuda
 }  // namespace meanfield
+
+#include "native/kernels/cuda/cuda_steps.inl"

@@ -1,16 +1,12 @@
-// Updates of a network on a CUDA device: part of cuda_network.inl. One road for each of the kernels that make several steps in a launch, and
-// the tiles for everything else.
-#include <algorithm>
-
-#include "native/kernels/cuda/cuda_network.h"
+// The updates of cuda_network.h, the end of cuda_network.inl: one road for each of the kernels that make several steps in a launch, and the
+// tiles for everything else.
+#pragma once
 
 namespace meanfield {
 namespace cuda {
 
 namespace {
 
-/// Work of one launch, so that no kernel runs for more than a fraction of a second.
-constexpr double kLaunchFlops = 4e11;
 /// Blocks of a launch of HeldProducts, several rounds of any device: their sums in double are some hundred megabytes.
 constexpr int64_t kStretchBlocks = 1024;
 /// Words of a rounded copy of the rows: 1 GiB. Larger data go by the tiles, which need none.
@@ -71,15 +67,16 @@ bool CudaNetwork::with_held_products(int64_t rows, F&& f) const {
   return false;
 }
 
+template <class Kernel>
+typename Kernel::Places CudaNetwork::held_places(const RoundedRows& rows, int chunk) const {
+  return Kernel::Places::of(chunk, rows.stride, static_cast<int>(weight_stride()), shape_.neuron.outputs);
+}
+
 /// Rows that a block streams at a time: as many as there is shared memory for.
 template <class Kernel>
 int CudaNetwork::held_rows(const RoundedRows& rows) const {
   for (int chunk = kMostHeldRows; chunk >= 16; chunk /= 2)
-    if (4 *
-            int64_t{
-                Kernel::Places::of(chunk, rows.stride, static_cast<int>(weight_stride()), shape_.neuron.outputs).end} <=
-        device_.shared_bytes())
-      return chunk;
+    if (4 * int64_t{held_places<Kernel>(rows, chunk).end} <= device_.shared_bytes()) return chunk;
   return 0;
 }
 
@@ -91,8 +88,6 @@ Status CudaNetwork::held_steps(const Operand& rows, const Operand& omega, const 
   launch_threads(RoundRows<Kernel::kPrecision>{rows, shape_.inputs, rounded.stride, rounded.size(), rounded_.data()},
                  rounded.size());
   const int chunk = held_rows<Kernel>(rounded);
-  const auto places =
-      Kernel::Places::of(chunk, rounded.stride, static_cast<int>(weight_stride()), shape_.neuron.outputs);
   const int64_t stretch = kStretchBlocks * Kernel::kParticles;
   for (int64_t first = 0; first < shape_.particles; first += stretch) {
     const Particles part = particles(first, std::min(stretch, shape_.particles - first));
@@ -104,7 +99,7 @@ Status CudaNetwork::held_steps(const Operand& rows, const Operand& omega, const 
       const int64_t count = std::min(most, update.repeats - repeat);
       device_.launch(Kernel{part, rounded, omega, omegaSum_.data(), drift_.data(), moments_.data(), count,
                             update.firstStep + static_cast<uint64_t>(repeat), Motion::of(update), device_.stop_flag(),
-                            chunk, places},
+                            chunk, held_places<Kernel>(rounded, chunk)},
                      (part.count + Kernel::kParticles - 1) / Kernel::kParticles);
       if (!device_.pace(flops * static_cast<double>(count), cancel)) return Status::Cancelled;
     }
