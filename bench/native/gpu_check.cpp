@@ -60,7 +60,8 @@ struct Worst {
 };
 
 void compare(const Backend* backend, int device, const Case& c, const Way& way, Worst& worst) {
-  Setting s(c);
+  const Setting plain(c);
+  Setting s = plain;
   const Bounds bounds(s, c, way.unit, 1024);
   Opened reference(reference_backend(), s, c);
   s.shape.precision = way.precision;
@@ -70,6 +71,8 @@ void compare(const Backend* backend, int device, const Case& c, const Way& way, 
   worst.outputs = std::fmax(worst.outputs, worst_of(cuda.outputs(s), reference.outputs(s), bounds.z));
   worst.gradient = std::fmax(worst.gradient, worst_of(cuda.gradient(s), reference.gradient(s), bounds.gradient));
   worst.energies = std::fmax(worst.energies, worst_of(cuda.energies(s), reference.energies(s), bounds.energies));
+  const FieldsLeft fields(backend, s, plain, c);
+  worst.update = std::fmax(worst.update, worst_of(fields.actual, fields.expected, fields.bound));
   if (c.neuron.activation == Activation::Relu && way.unit > 0) return;  // a kink may fall between two roundings
   const Update update = moving(c);
   const Moved moved(reference, s, c, update, way.unit, 1024);

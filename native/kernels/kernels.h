@@ -12,13 +12,14 @@
 #include <cstdint>
 
 #include "native/core/cancel.h"
+#include "native/core/host_device.h"
 #include "native/core/philox.h"
 #include "native/problem/neurons.h"
 
 namespace meanfield {
 
 /// Raised whenever the table or a struct in it changes; a shared library with another version is refused.
-constexpr uint32_t kBackendVersion = 7;
+constexpr uint32_t kBackendVersion = 8;
 
 enum class Status : int32_t { Ok = 0, Cancelled = 1, OutOfMemory = 2, DeviceFailure = 3 };
 
@@ -55,6 +56,29 @@ struct Update {
   int64_t repeats = 1;
   uint64_t firstStep = 0;
   RandomField field;  // ξ_{r,c} = field.normal(step, r, c)
+};
+
+/// Fields are M × p numbers that live where the particles do, for algorithms with more to remember of a particle than where it
+/// is. They have the numbers 1 … kFields; kParticles stands for the particles themselves. What a field holds before it is
+/// first written is not known, and memory for it is taken only then.
+constexpr int32_t kParticles = 0, kFields = 3;
+
+/// A step of kinetic (underdamped) dynamics with velocities v and two normals ξ, ζ for each coordinate:
+///
+///     f = G + pull·θ,    θ ← θ + φ0 v − φ1 f + ofPosition ξ,    v ← φ2 v − φ0 f + across ξ + ofVelocity ζ ,
+///
+/// ξ = position.normal(step, r, c) and ζ = velocity.normal(step + 1, r, c).
+struct Kinetic {
+  double phi0, phi1, phi2, ofPosition, across, ofVelocity;
+  double pull = 0;
+  RandomField position, velocity;
+  uint64_t step = 0;
+
+  MEANFIELD_HOST_DEVICE void apply(float& theta, float& v, float gradient, float xi, float zeta) const {
+    const double f = gradient + pull * theta, before = v;
+    theta = static_cast<float>(theta + phi0 * before - phi1 * f + ofPosition * xi);
+    v = static_cast<float>(phi2 * before - phi0 * f + across * xi + ofVelocity * zeta);
+  }
 };
 
 /// The weights ω of some rows from their outputs z, both count × k: rows first … first + count of those of the call. A
@@ -108,6 +132,19 @@ struct Backend {
                      double* energies);
   /// Σ_r ‖θ_r‖² in double, in an order fixed by M and p. Not finite as soon as one coordinate is not.
   Status (*sum_squares)(void* network, double* sum);
+
+  // Fields, none of which leaves its place but by the first two.
+  Status (*write_field)(void* network, int32_t field, const float* numbers);
+  Status (*read_field)(void* network, int32_t field, float* numbers);
+  /// The particles become what the field holds, and the field what they were.
+  Status (*exchange)(void* network, int32_t field);
+  /// to ← a·from + b·to in float32, either of which may be the particles; with b = 0 what `to` held does not count.
+  Status (*axpby)(void* network, float a, int32_t from, float b, int32_t to);
+  /// `gradient` into a field, with the same bits. After Cancelled what it holds is not known.
+  Status (*gradient_field)(void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                           int32_t field);
+  /// The step of all particles, with the fields of v and of G.
+  Status (*kinetic)(void* network, const Kinetic* step, int32_t velocity, int32_t gradient);
 
   /// What was seen and what to do, when the last call of this thread returned OutOfMemory or DeviceFailure; "" when there
   /// is no more to say than the status does. Valid until the thread's next call. nullptr: the backend never has more to say.

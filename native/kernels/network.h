@@ -68,6 +68,21 @@ class Network {
                      const_cast<void*>(static_cast<const void*>(&weigh))};
     check(backend_->step(network_, matrix, rows, &call, &update, cancel_));
   }
+  // Fields: kernels.h.
+  void write_field(int32_t field, const float* numbers) { check(backend_->write_field(network_, field, numbers)); }
+  std::vector<float> read_field(int32_t field) const {
+    std::vector<float> numbers(static_cast<size_t>(shape_.particles * shape_.parameters()));
+    check(backend_->read_field(network_, field, numbers.data()));
+    return numbers;
+  }
+  void exchange(int32_t field) { check(backend_->exchange(network_, field)); }
+  void axpby(float a, int32_t from, float b, int32_t to) { check(backend_->axpby(network_, a, from, b, to)); }
+  void gradient_field(int32_t matrix, Rows rows, const double* weights, int32_t field) {
+    check(backend_->gradient_field(network_, matrix, rows, weights, cancel_, field));
+  }
+  void kinetic(const Kinetic& step, int32_t velocity, int32_t gradient) {
+    check(backend_->kinetic(network_, &step, velocity, gradient));
+  }
   std::vector<double> energies(int32_t matrix, Rows rows, const double* weights) const {
     std::vector<double> energies(static_cast<size_t>(shape_.particles));
     check(backend_->energies(network_, matrix, rows, weights, cancel_, energies.data()));

@@ -172,6 +172,34 @@ class Sharded {
       for (double part : sums) *sum += part;
       return status;
     };
+    table.write_field = [](void* network, int32_t field, const float* numbers) {
+      return on_all(network, [&](const Shard& shard, size_t) {
+        return shard.backend->write_field(shard.network, field, numbers + shard.first * Sharded::numbers(network));
+      });
+    };
+    table.read_field = [](void* network, int32_t field, float* numbers) {
+      return on_all(network, [&](const Shard& shard, size_t) {
+        return shard.backend->read_field(shard.network, field, numbers + shard.first * Sharded::numbers(network));
+      });
+    };
+    table.exchange = [](void* network, int32_t field) {
+      return on_all(network, [&](const Shard& shard, size_t) { return shard.backend->exchange(shard.network, field); });
+    };
+    table.axpby = [](void* network, float a, int32_t from, float b, int32_t to) {
+      return on_all(network,
+                    [&](const Shard& shard, size_t) { return shard.backend->axpby(shard.network, a, from, b, to); });
+    };
+    table.gradient_field = [](void* network, int32_t matrix, Rows rows, const double* weights,
+                              const CancelToken* cancel, int32_t field) {
+      return on_all(network, [&](const Shard& shard, size_t) {
+        return shard.backend->gradient_field(shard.network, matrix, rows, weights, cancel, field);
+      });
+    };
+    table.kinetic = [](void* network, const Kinetic* step, int32_t velocity, int32_t gradient) {
+      return on_all(network, [&](const Shard& shard, size_t) {
+        return shard.backend->kinetic(shard.network, step, velocity, gradient);
+      });
+    };
     table.message = [] { return shards::message().c_str(); };
     // Points lie on the first of the devices.
     table.neighbours = [](int32_t device, Points points, Points queries, const int64_t* self, int32_t k,

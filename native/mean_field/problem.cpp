@@ -72,12 +72,17 @@ void Problem::precondition(Rows rows, const std::vector<double>& weights, const 
   }
 }
 
-void Problem::update(Rows rows, const std::vector<double>& weights, const Update& update,
-                     const std::vector<float>& correction, double rate) {
+void Problem::update(Rows rows, const std::vector<double>& weights, const Update& update, const Field& correction,
+                     double rate) {
   fresh_ = false;
   network.update(train.matrix, rows, weights.data(), update);
-  add(correction, -rate);
+  network.axpby(static_cast<float>(-rate), correction.number(), 1, kParticles);
   project();
+}
+
+void Problem::kinetic(const Kinetic& step, Field& velocities, const Field& drift) {
+  fresh_ = false;
+  network.kinetic(step, velocities.number(), drift.number());
 }
 
 void Problem::anneal(int64_t t) {
@@ -102,13 +107,6 @@ void Problem::project() {
     const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
     for (size_t c = first; c < first + inputs; ++c) particles[c] = static_cast<float>(particles[c] * scale);
   }
-  write_particles(particles.data());
-}
-
-void Problem::add(const std::vector<float>& delta, double factor) {
-  std::vector<float> particles = network.read_particles();
-  const float scale = static_cast<float>(factor);
-  for (size_t i = 0; i < particles.size(); ++i) particles[i] += scale * delta[i];
   write_particles(particles.data());
 }
 
@@ -148,15 +146,25 @@ double Problem::descend(Rows rows, std::vector<double>& weights, const Update& u
 }
 
 void Problem::draw_initial(Stream stream, uint64_t step) {
+  fresh_ = false;
+  draw(initialVariance, stream, step);
+  project();
+}
+
+void Problem::draw(Field& field, double variance, Stream stream, uint64_t step) {
+  field.take_particles();
+  draw(variance, stream, step);
+  network.exchange(field.number());
+}
+
+void Problem::draw(double variance, Stream stream, uint64_t step) {
   const std::vector<double> zero(static_cast<size_t>(train.rows * outputs_per_row()), 0.0);
   Update draw;
   draw.keep = 0;
-  draw.noise = std::sqrt(initialVariance);
+  draw.noise = std::sqrt(variance);
   draw.firstStep = step;
   draw.field = {seed, stream};
-  fresh_ = false;
   network.update(train.matrix, {nullptr, train.rows}, zero.data(), draw);
-  project();
 }
 
 void Problem::write_particles(const float* particles) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "native/mean_field/field.h"
 #include "native/mean_field/network_options.h"
 #include "native/mean_field/normals.h"
 #include "native/mean_field/preconditioner.h"
@@ -53,7 +54,7 @@ class Problem {
   int64_t firstStep = 0;  // steps done before on other rows, of which these are the next
 
   /// Makes further networks on the same backend, with the same matrices under the same numbers; needed by the algorithms
-  /// that keep a second set of particles (anchor, reservoir, samples) and by the certificate.
+  /// that evaluate a second set of particles (reservoir, samples) and by the certificate.
   std::function<std::unique_ptr<Network>(const NetworkShape&)> another;
 
   Schedule schedule;
@@ -78,16 +79,18 @@ class Problem {
   void weigh(Rows rows, int64_t first, int64_t count, const double* z, double* weights, double* sum) const;
   void update(const std::vector<double>& weights, const Update& update);
   void update(Rows rows, const std::vector<double>& weights, const Update& update);
-  /// The same with `correction` (M × p) added to the drift: one step, projected once where there is a sphere.
-  void update(Rows rows, const std::vector<double>& weights, const Update& update, const std::vector<float>& correction,
+  /// The same with `rate` times `correction` taken off: one step, projected once where there is a sphere.
+  void update(Rows rows, const std::vector<double>& weights, const Update& update, const Field& correction,
               double rate);
-  /// θ_r ← θ_r + factor · delta_r; delta is M × p.
-  void add(const std::vector<float>& delta, double factor);
+  /// A step of particles and velocities; `drift` is G of the particles.
+  void kinetic(const Kinetic& step, Field& velocities, const Field& drift);
   /// `loss_weights` and `update` in one go, which computes each neuron only once (kernels.h: step); `weights` is room for
   /// ω. Returns the mean loss at the particles before the update.
   double descend(Rows rows, std::vector<double>& weights, const Update& update);
   /// Replaces all particles by draws from N(0, initialVariance·I).
   void draw_initial(Stream stream, uint64_t step);
+  /// Replaces what a field holds by draws from N(0, variance·I).
+  void draw(Field& field, double variance, Stream stream, uint64_t step);
   void write_particles(const float* particles);
   /// Operations of this problem's networks poll the token from now on and throw Cancelled; nullptr: they always finish.
   void interrupt_with(const CancelToken* cancel);
@@ -101,6 +104,7 @@ class Problem {
   Evaluation evaluate(const Network& shown, const Targets& on) const;
 
  private:
+  void draw(double variance, Stream stream, uint64_t step);
   void precondition(Rows rows, const std::vector<double>& weights, const Update& update);
   bool is_all(Rows rows) const { return !rows.index && rows.count == train.rows; }
   Evaluation evaluate(const Targets& on, const std::vector<double>& z) const;

@@ -9,7 +9,7 @@
 //
 // The control variate is per particle: particle r is paired with its own anchor. B = ⌈√n⌉ and m = ⌈n/B⌉ give √n E_*
 // log(1/ε)/(λα) + n gradient evaluations in the place of n E_* log(1/ε)/(λα). A step costs 8BMp + 4nMp/m flops and the
-// method keeps 3Mp floats.
+// method keeps 3Mp floats and works on Mp more, all of them where the particles are.
 #pragma once
 #include <cmath>
 #include <vector>
@@ -46,17 +46,17 @@ struct SvrgLangevin : ParticleAlgorithm {
     int64_t steps = 0;               // k
     double lastLoss = 0;             // mean loss of the rows looked at, at θ^(k−1)
     std::vector<double> weights;     // ω of the present step, rebuilt
-    std::vector<float> anchor;       // θ̊; M × p
-    std::vector<float> anchorDrift;  // V̊; M × p
+    Field anchor;                    // θ̊; M × p
+    Field anchorDrift;               // V̊; M × p
+    Field correction;                // of the minibatch's drift at θ, rebuilt; M × p
     std::vector<double> anchorDual;  // g̊_i/n; n × k
-    bool placed = false;             // the companion network holds θ̊
 
     template <class V>
     void visit(V& v) {
       v(steps);
       v(lastLoss);
-      v(anchor);
-      v(anchorDrift);
+      anchor.visit(v);
+      anchorDrift.visit(v);
       v(anchorDual);
     }
   };
@@ -69,7 +69,13 @@ struct SvrgLangevin : ParticleAlgorithm {
     return resolver.step(options.step);
   }
   static void adapt(const Options&, NetworkOptions& model, const double*, int64_t) { needs_plain_steps(model, kName); }
-  static State init(Problem&, const Options&) { return {}; }
+  static State init(Problem& problem, const Options&) {
+    State state;
+    state.anchor = {problem.network, 1};
+    state.anchorDrift = {problem.network, 2};
+    state.correction = {problem.network, 3};
+    return state;
+  }
 
   static Info step(State& state, Problem& problem, const Options& options, double step) {
     const int64_t n = problem.train.rows, m = *options.anchorInterval;
@@ -87,31 +93,24 @@ struct SvrgLangevin : ParticleAlgorithm {
     }
     const bool full = state.steps % m == 0;
     const Minibatch batch(problem.seed, state.steps, n, full ? n : *options.minibatch);
-    std::vector<float> correction;  // of the drift, beside the minibatch gradient at θ
     if (full) {
       state.lastLoss = problem.loss_weights(state.anchorDual);
-      state.anchor = problem.network.read_particles();
-      problem.companion().write_particles(state.anchor.data());
-      state.placed = true;
-      state.anchorDrift.resize(state.anchor.size());
-      problem.network.gradient(problem.train.matrix, {nullptr, n}, state.anchorDual.data(), state.anchorDrift.data());
-      correction = state.anchorDrift;
+      state.anchor.take_particles();
+      state.anchorDrift.take_gradient(problem.train.matrix, batch.rows(), state.anchorDual.data());
+      problem.update(batch.rows(), state.anchorDual, update, state.anchorDrift, step);
     } else {
-      if (!state.placed) problem.companion().write_particles(state.anchor.data());
-      state.placed = true;
       const int k = problem.outputs_per_row();
       std::vector<double> dual(static_cast<size_t>(batch.count * k));  // g̊_i/B
       const double scale = static_cast<double>(n) / static_cast<double>(batch.count);
       for (int64_t i = 0; i < batch.count; ++i)
         for (int j = 0; j < k; ++j)
           dual[static_cast<size_t>(i * k + j)] = scale * state.anchorDual[static_cast<size_t>(batch.row(i) * k + j)];
-      correction.resize(state.anchor.size());
-      problem.companion().gradient(problem.train.matrix, batch.rows(), dual.data(), correction.data());
-      for (size_t c = 0; c < correction.size(); ++c) correction[c] = state.anchorDrift[c] - correction[c];
+      state.anchor.exchanged([&] { state.correction.take_gradient(problem.train.matrix, batch.rows(), dual.data()); });
+      state.correction.axpby(1, state.anchorDrift, -1);
       state.lastLoss = problem.loss_weights(batch.rows(), state.weights);
       update.rate = step;
+      problem.update(batch.rows(), state.weights, update, state.correction, step);
     }
-    problem.update(batch.rows(), full ? state.anchorDual : state.weights, update, correction, step);
     ++state.steps;
     return {full ? 1 : 2 * static_cast<double>(batch.count) / static_cast<double>(n)};
   }

@@ -8,7 +8,8 @@
 //     θ ← θ + φ0 v − φ1 f + ε_θ,    v ← φ2 v − φ0 f + ε_v,     φ2 = e^{−γh}, φ0 = (1−φ2)/γ, φ1 = (h−φ0)/γ,
 //     Var ε_θ = s11 = λ(2/γ)(h − 2φ0 + (1−φ2²)/(2γ)),  Cov = s12 = λ(1−φ2)²/γ,  Var ε_v = s22 = λ(1−φ2²).
 //
-// The stationary law has a bias O(h); the step is stable while h < 2γ/L. A step costs 4nMp flops.
+// The stationary law has a bias O(h); the step is stable while h < 2γ/L. A step costs 4nMp flops and the method keeps 2Mp
+// floats and works on Mp more, all of them where the particles are.
 #pragma once
 #include <cmath>
 #include <vector>
@@ -38,24 +39,22 @@ struct UnderdampedLangevin : ParticleAlgorithm {
   };
 
   struct State {
-    int64_t steps = 0;              // k
-    double lastLoss = 0;            // at θ^(k−1)
-    std::vector<float> velocities;  // v; M × p
-    std::vector<double> weights;    // g_i/n, rebuilt
+    int64_t steps = 0;            // k
+    double lastLoss = 0;          // at θ^(k−1)
+    Field velocities;             // v; M × p
+    Field drift;                  // (1/n) Σ_i g_i ∇h_{θ_r}(x_i), rebuilt; M × p
+    std::vector<double> weights;  // g_i/n, rebuilt
 
     template <class V>
     void visit(V& v) {
       v(steps);
       v(lastLoss);
-      v(velocities);
+      velocities.visit(v);
     }
   };
 
   /// φ and the Cholesky factor of the covariance: ε_θ = ofPosition z1, ε_v = across z1 + ofVelocity z2.
-  struct Coefficients {
-    double phi0, phi1, phi2, ofPosition, across, ofVelocity;
-  };
-  static Coefficients coefficients(double h, double friction, double entropy) {
+  static Kinetic coefficients(double h, double friction, double entropy) {
     const double a = friction * h;
     const double oneMinus = -std::expm1(-a);  // 1 − φ2
     // The differences cancel to a², a³: their series where little would be left.
@@ -87,24 +86,21 @@ struct UnderdampedLangevin : ParticleAlgorithm {
   }
   static State init(Problem& problem, const Options&) {
     State state;
-    state.velocities = problem.normals(Stream::Velocity, 0);
-    for (float& v : state.velocities) v *= static_cast<float>(std::sqrt(problem.entropy));
+    state.velocities = {problem.network, 1};
+    state.drift = {problem.network, 2};
+    problem.draw(state.velocities, problem.entropy, Stream::Velocity, 0);
     return state;
   }
 
   static Info step(State& state, Problem& problem, const Options& options, double step) {
-    const Coefficients c = coefficients(step, *options.friction, problem.entropy);
+    Kinetic move = coefficients(step, *options.friction, problem.entropy);
+    move.pull = 2 * problem.ridge;
+    move.position = {problem.seed, Stream::Noise};
+    move.velocity = {problem.seed, Stream::Velocity};
+    move.step = static_cast<uint64_t>(state.steps);
     state.lastLoss = problem.loss_weights(state.weights);
-    std::vector<float> theta = problem.network.read_particles(), drift(theta.size());
-    problem.network.gradient(problem.train.matrix, {nullptr, problem.train.rows}, state.weights.data(), drift.data());
-    const uint64_t k = static_cast<uint64_t>(state.steps);
-    const std::vector<float> z1 = problem.normals(Stream::Noise, k), z2 = problem.normals(Stream::Velocity, k + 1);
-    for (size_t i = 0; i < theta.size(); ++i) {
-      const double f = drift[i] + 2 * problem.ridge * theta[i], v = state.velocities[i];
-      theta[i] = static_cast<float>(theta[i] + c.phi0 * v - c.phi1 * f + c.ofPosition * z1[i]);
-      state.velocities[i] = static_cast<float>(c.phi2 * v - c.phi0 * f + c.across * z1[i] + c.ofVelocity * z2[i]);
-    }
-    problem.write_particles(theta.data());
+    state.drift.take_gradient(problem.train.matrix, {nullptr, problem.train.rows}, state.weights.data());
+    problem.kinetic(move, state.velocities, state.drift);
     ++state.steps;
     return {1};
   }

@@ -57,7 +57,7 @@ testEmulated('streams, networks and linear models on one and several devices are
     // In double, and contracting.
     expect(found.weights).toBeLessThan(1e-9)
   }
-  expect(Object.keys({ ...streams, ...networks, ...linears })).toHaveLength(3 + 6 + 12)
+  expect(Object.keys({ ...streams, ...networks, ...linears })).toHaveLength(3 + 8 + 12)
 })
 
 testEmulated('the command takes them too, and doctor names them', () => {

@@ -263,6 +263,85 @@ struct Moved {
   }
 };
 
+/// What operations on fields leave behind, with bounds of their rounding. Those that round nothing are checked here; `s` says where
+/// the backend runs, which the reference need not know.
+struct FieldsLeft {
+  std::vector<float> actual, expected;
+  std::vector<double> bound;
+
+  FieldsLeft(const Backend* backend, const Setting& s, const Setting& plain, const Case& c) {
+    const RandomField random{29, Stream::Init};
+    const auto numbers = [&](uint64_t which) {
+      std::vector<float> values(s.particles.size());
+      for (size_t i = 0; i < values.size(); ++i) values[i] = random.normal(which, static_cast<uint32_t>(i), 0);
+      return values;
+    };
+    const std::vector<float>&theta = s.particles, v = numbers(0), g = numbers(1);
+    Opened on(backend, s, c), fresh(backend, s, c);
+    const auto field = [&](int32_t number) {
+      std::vector<float> values(s.particles.size(), NAN);
+      REQUIRE(backend->read_field(on.network, number, values.data()) == Status::Ok);
+      return values;
+    };
+    REQUIRE(backend->write_field(on.network, 1, v.data()) == Status::Ok);
+    on.outputs(s);  // what it may keep of them is no longer true below
+    REQUIRE(backend->exchange(on.network, 1) == Status::Ok);
+    REQUIRE((on.particles(s) == v && field(1) == theta));
+    REQUIRE(backend->gradient_field(on.network, on.matrix, s.rows(), s.omega.data(), nullptr, 2) == Status::Ok);
+    REQUIRE(backend->write_particles(fresh.network, v.data()) == Status::Ok);
+    const std::vector<float> gradient = fresh.gradient(s);
+    REQUIRE(field(2) == gradient);
+    REQUIRE(backend->exchange(on.network, 1) == Status::Ok);
+    REQUIRE((on.particles(s) == theta && field(1) == v));
+    REQUIRE(backend->axpby(on.network, 1, kParticles, 0, 3) == Status::Ok);  // of which nothing is known yet
+    REQUIRE(field(3) == theta);
+
+    const auto combined = [&](float a, const std::vector<float>& x, float b, const std::vector<float>& y,
+                              const std::vector<float>& found) {
+      for (size_t i = 0; i < x.size(); ++i) {
+        const double first = static_cast<double>(a) * x[i], second = static_cast<double>(b) * y[i];
+        add(found[i], first + second, 2 * kUnit * (std::fabs(first) + std::fabs(second)));
+      }
+    };
+    REQUIRE(backend->axpby(on.network, 0.7f, 1, -1.3f, 3) == Status::Ok);
+    const std::vector<float> third = field(3);
+    combined(0.7f, v, -1.3f, theta, third);
+    REQUIRE(backend->axpby(on.network, -0.3f, 3, 1, kParticles) == Status::Ok);
+    const std::vector<float> moved = on.particles(s);
+    combined(-0.3f, third, 1, theta, moved);
+    REQUIRE(backend->axpby(on.network, 0.9f, kParticles, 0.1f, 1) == Status::Ok);
+    combined(0.9f, moved, 0.1f, v, field(1));
+
+    Kinetic step{0.4, 0.1, 0.8, 0.3, 0.2, 0.5};
+    step.pull = 0.05;
+    step.position = {77, Stream::Noise};
+    step.velocity = {77, Stream::Velocity};
+    step.step = 0xFFFFFFFFu;  // the two normals differ in the high half of their steps
+    Opened reference(reference_backend(), plain, c);
+    for (Opened* network : {&on, &reference}) {
+      REQUIRE(network->backend->write_particles(network->network, theta.data()) == Status::Ok);
+      REQUIRE(network->backend->write_field(network->network, 1, v.data()) == Status::Ok);
+      REQUIRE(network->backend->write_field(network->network, 2, g.data()) == Status::Ok);
+      REQUIRE(network->backend->kinetic(network->network, &step, 1, 2) == Status::Ok);
+    }
+    std::vector<float> position = reference.particles(s), velocity(theta.size());
+    REQUIRE(reference.backend->read_field(reference.network, 1, velocity.data()) == Status::Ok);
+    const std::vector<float> found = on.particles(s), foundVelocity = field(1);
+    for (size_t i = 0; i < theta.size(); ++i) {
+      add(found[i], position[i], 4e-6);  // that of the normals
+      add(foundVelocity[i], velocity[i], 4e-6);
+    }
+    REQUIRE(field(2) == g);
+  }
+
+ private:
+  void add(float found, double wanted, double within) {
+    actual.push_back(found);
+    expected.push_back(static_cast<float>(wanted));
+    bound.push_back(within);
+  }
+};
+
 template <class A, class B>
 void require_close(const std::vector<A>& actual, const std::vector<B>& expected, const std::vector<double>& bound) {
   REQUIRE(actual.size() == expected.size());

@@ -274,6 +274,12 @@ TEST_CASE("cuda emulation: a raised token, no rows, more than the memory, and ke
           Status::Cancelled);
     CHECK(emulated()->gradient(cuda.network, cuda.matrix, {nullptr, 0}, nullptr, nullptr, g.data()) == Status::Ok);
     CHECK(g == std::vector<float>(g.size(), 0.0f));
+    CHECK(emulated()->gradient_field(cuda.network, cuda.matrix, s.rows(), s.omega.data(), &raised, 1) ==
+          Status::Cancelled);
+    CHECK(emulated()->gradient_field(cuda.network, cuda.matrix, {nullptr, 0}, nullptr, nullptr, 1) == Status::Ok);
+    g.assign(g.size(), NAN);
+    CHECK(emulated()->read_field(cuda.network, 1, g.data()) == Status::Ok);
+    CHECK(g == std::vector<float>(g.size(), 0.0f));
   }
   void* network = nullptr;
   const NetworkShape huge{int64_t{1} << 45, 1000, Neuron{}, 1};

@@ -140,15 +140,17 @@ TEST_CASE("underdamped: zero loss, stationary variances of the Lyapunov equation
   options.friction = friction;
   UnderdampedLangevin::State state = UnderdampedLangevin::init(problem, options);
   double start = 0;
-  for (float v : state.velocities) start += static_cast<double>(v) * v / static_cast<double>(state.velocities.size());
+  std::vector<float> velocities = state.velocities.read();
+  for (float v : velocities) start += static_cast<double>(v) * v / static_cast<double>(velocities.size());
   CHECK(std::fabs(start / entropy - 1) < 5 * std::sqrt(2.0 / (3 * M)));  // v ~ N(0, λI)
   for (int k = 0; k < 120; ++k) UnderdampedLangevin::step(state, problem, options, 0.3);
   const std::array<double, 3> expected = stationary(0.3, friction, ridge, entropy);
   double xv = 0, vv = 0;
   const std::vector<float> theta = network.read_particles();
+  velocities = state.velocities.read();
   for (size_t i = 0; i < theta.size(); ++i) {
-    xv += static_cast<double>(theta[i]) * state.velocities[i] / static_cast<double>(theta.size());
-    vv += static_cast<double>(state.velocities[i]) * state.velocities[i] / static_cast<double>(theta.size());
+    xv += static_cast<double>(theta[i]) * velocities[i] / static_cast<double>(theta.size());
+    vv += static_cast<double>(velocities[i]) * velocities[i] / static_cast<double>(theta.size());
   }
   const double error = 5 * std::sqrt(2.0 / (3 * M));  // relative, of a variance from 3M independent numbers
   CHECK(std::fabs(network.second_moment() / 3 / expected[0] - 1) < error);

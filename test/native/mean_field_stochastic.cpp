@@ -120,7 +120,7 @@ TEST_CASE(
       options.anchorInterval = 8;
       SvrgLangevin::State state = SvrgLangevin::init(model.problem, options);
       SvrgLangevin::step(state, model.problem, options, 1e-9);  // the anchor, hardly moved
-      std::vector<float> moved = state.anchor;
+      std::vector<float> moved = state.anchor.read();
       for (size_t i = 0; i < moved.size(); ++i)
         moved[i] +=
             static_cast<float>(distances[d] * RandomField{seed, Stream::Output}.normal(0, static_cast<uint32_t>(i), 0));

@@ -40,6 +40,16 @@ class CpuNetwork {
   Status energies(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, double* energies);
   double sum_squares();
 
+  // Fields (cpu_fields.cpp).
+  void write_field(int32_t field, const float* numbers);
+  void read_field(int32_t field, float* numbers);
+  void exchange(int32_t field);
+  void axpby(float a, int32_t from, float b, int32_t to);
+  Status gradient_field(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, int32_t field) {
+    return gradient(matrix, rows, weights, cancel, field_at(field));
+  }
+  void kinetic(const Kinetic& step, int32_t velocity, int32_t gradient);
+
  private:
   /// Memory of one thread, for one task at a time.
   struct Scratch {
@@ -105,6 +115,11 @@ class CpuNetwork {
   bool gradient_of(const Panel& panel, const RowBlocks& rows, const float* kept, const CancelToken* cancel,
                    Scratch& scratch);
   void move(const Panel& panel, const float* g, const Update& update, uint64_t step);
+  /// M × p, row by row: they meet the particles number by number, and the host in one piece.
+  float* field_at(int32_t field);
+  /// f(θ_rc, at) for every number of the particles, with its place in a field.
+  template <class F>
+  void each_number(F&& f);
   /// Σ_r e_rj.
   std::vector<double> offsets();
 
@@ -123,6 +138,7 @@ class CpuNetwork {
   Buffer<double> partial_;
   std::vector<double> chunkOutputs_, chunkWeights_;
   Buffer<float> gradients_;
+  Buffer<float> fields_[kFields];
   /// Chunks of the present pass that each panel's gradient has seen.
   std::vector<std::atomic<int64_t>> seen_;
 };

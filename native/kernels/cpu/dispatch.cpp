@@ -122,6 +122,22 @@ const Backend* backend() {
         return guarded([&] { return of(network).energies(matrix, rows, weights, cancel, energies); });
       },
       [](void* network, double* sum) { return guarded([&] { return *sum = of(network).sum_squares(), Status::Ok; }); },
+      [](void* network, int32_t field, const float* numbers) {
+        return guarded([&] { return of(network).write_field(field, numbers), Status::Ok; });
+      },
+      [](void* network, int32_t field, float* numbers) {
+        return guarded([&] { return of(network).read_field(field, numbers), Status::Ok; });
+      },
+      [](void* network, int32_t field) { return guarded([&] { return of(network).exchange(field), Status::Ok; }); },
+      [](void* network, float a, int32_t from, float b, int32_t to) {
+        return guarded([&] { return of(network).axpby(a, from, b, to), Status::Ok; });
+      },
+      [](void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, int32_t field) {
+        return guarded([&] { return of(network).gradient_field(matrix, rows, weights, cancel, field); });
+      },
+      [](void* network, const Kinetic* step, int32_t velocity, int32_t gradient) {
+        return guarded([&] { return of(network).kinetic(*step, velocity, gradient), Status::Ok; });
+      },
       nullptr,  // message
       nullptr,  // neighbours
       nullptr,  // mixture

@@ -31,11 +31,23 @@ class CudaNetwork {
   /// z null: they stay on the device, for gather_outputs.
   Status outputs(int32_t matrix, Rows rows, const CancelToken* cancel, double* z);
   void gather_outputs(DeviceGroup& group, int member, const double* shares, int64_t count, double* z);
-  Status gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, float* gradient);
+  Status gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, float* gradient) {
+    return this->gradient(matrix, rows, weights, cancel, gradient, nullptr);
+  }
   Status update(int32_t matrix, Rows rows, const double* weights, const Update& update, const CancelToken* cancel);
   Status step(int32_t matrix, Rows rows, const Weigh& weigh, const Update& update, const CancelToken* cancel);
   Status energies(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, double* energies);
   double sum_squares();
+
+  // Fields (cuda_fields.inl).
+  void write_field(int32_t field, const float* numbers);
+  void read_field(int32_t field, float* numbers);
+  void exchange(int32_t field);
+  void axpby(float a, int32_t from, float b, int32_t to);
+  Status gradient_field(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, int32_t field) {
+    return gradient(matrix, rows, weights, cancel, nullptr, field_at(field));
+  }
+  void kinetic(const Kinetic& step, int32_t velocity, int32_t gradient);
 
  private:
   struct Matrix {
@@ -82,6 +94,11 @@ class CudaNetwork {
   bool sum_rows(const Particles& part, const Operand& rows, const Operand& omega, bool drift,
                 const CancelToken* cancel);
   Drift drift() const { return {drift_.data(), stride_, moments_.data(), omegaSum_.data()}; }
+  /// G into device memory for all particles, or, where `kept` is null, through memory for a slab of them to the host.
+  Status gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel, float* gradient,
+                  float* kept);
+  int64_t numbers() const { return shape_.particles * shape_.parameters(); }
+  float* field_at(int32_t field) { return fields_[static_cast<size_t>(field - 1)].resize(numbers()); }
   /// Launches NarrowDrift for these particles.
   void launch_narrow(const Particles& part, const Operand& rows, const Operand& omega, int64_t repeats,
                      uint64_t firstStep, const Motion& motion, float* gradient);
@@ -109,6 +126,7 @@ class CudaNetwork {
   int64_t stride_;  // of weights and of matrices: inputs, rounded up to four
   Array<float> weights_, tails_;
   std::deque<Matrix> matrices_;
+  std::deque<Array<float>> fields_;
   Array<int32_t> index_;
   Array<uint32_t> rounded_;  // rows for persistent_products.h
   Array<float> c_, omega_, delta_, momentParts_, gradient_;

@@ -28,6 +28,7 @@ CudaNetwork::CudaNetwork(const NetworkShape& shape)
                       "', which needs compute capability 8.0 (Ampere) or newer; the device has " +
                       std::to_string(device_.capability() / 10) + "." + std::to_string(device_.capability() % 10) +
                       ". Use precision 'float32'."};
+  for (int32_t field = 0; field < kFields; ++field) fields_.emplace_back(device_);
   const int64_t tails = std::max<int64_t>(1, shape.particles * shape.neuron.tail());
   weights_.resize(shape.particles * stride_);
   tails_.resize(tails);
@@ -253,23 +254,27 @@ bool CudaNetwork::sum_rows(const Particles& part, const Operand& rows, const Ope
 }
 
 Status CudaNetwork::gradient(int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
-                             float* gradient) {
+                             float* gradient, float* kept) {
   const int64_t p = shape_.parameters(), slab = narrow() ? 1 << 16 : slab_particles();
   if (rows.count == 0) {
-    std::fill(gradient, gradient + shape_.particles * p, 0.0f);
+    if (kept)
+      device_.zero(kept, static_cast<size_t>(numbers()) * sizeof(float));
+    else
+      std::fill(gradient, gradient + numbers(), 0.0f);
     return Status::Ok;
   }
   device_.lower_stop_flag();
   const Operand all = select(matrix, rows), omega = set_weights(weights, rows.count);
-  gradient_.resize(std::min(slab, shape_.particles) * p);
+  if (!kept) gradient_.resize(std::min(slab, shape_.particles) * p);
   for (int64_t first = 0; first < shape_.particles; first += slab) {
     const Particles part = particles(first, std::min(slab, shape_.particles - first));
+    float* to = kept ? kept + first * p : gradient_.data();
     if (narrow())
-      launch_narrow(part, all, omega, 1, 0, {}, gradient_.data());
+      launch_narrow(part, all, omega, 1, 0, {}, to);
     else if (sum_rows(part, all, omega, true, cancel))
-      launch_threads(Gather{part, drift(), gradient_.data()}, part.count * p);
+      launch_threads(Gather{part, drift(), to}, part.count * p);
     if (!device_.wait(cancel)) return Status::Cancelled;
-    device_.copy_out(gradient + first * p, 4, gradient_.data(), 4, 4, part.count * p);
+    if (!kept) device_.copy_out(gradient + first * p, 4, to, 4, 4, part.count * p);
   }
   return Status::Ok;
 }
@@ -321,4 +326,5 @@ double CudaNetwork::sum_squares() {
 }  // namespace cuda
 }  // namespace meanfield
 
+#include "native/kernels/cuda/cuda_fields.inl"
 #include "native/kernels/cuda/cuda_steps.inl"

@@ -16,6 +16,12 @@ inline std::atomic<int64_t>& emulated_launches() {
   return launches;
 }
 
+/// Bytes copied so far, to a device and from one, of all threads.
+inline std::atomic<int64_t>& emulated_bytes() {
+  static std::atomic<int64_t> bytes{0};
+  return bytes;
+}
+
 /// Shared memory of a block, and the blocks that are said to fill a device: tests lower them.
 inline int64_t& emulated_shared_bytes() {
   static int64_t bytes = 227 << 10;
@@ -77,13 +83,15 @@ class RawDevice {
     }
   }
   bool wait(const CancelToken* cancel) {
-    if (cancel && cancel->cancelled()) stop_ = 1;
-    return stop_ == 0;
+    const bool raised = cancel && cancel->cancelled();
+    if (raised) stop_ = 1;
+    return !raised;
   }
   bool pace(double, const CancelToken* cancel) { return wait(cancel); }
 
  private:
   static void copy(void* to, size_t toPitch, const void* from, size_t fromPitch, size_t width, int64_t rows) {
+    emulated_bytes() += static_cast<int64_t>(width) * rows;
     for (int64_t row = 0; row < rows; ++row)
       std::memcpy(static_cast<char*>(to) + static_cast<size_t>(row) * toPitch,
                   static_cast<const char*>(from) + static_cast<size_t>(row) * fromPitch, width);

@@ -20,6 +20,9 @@ struct Particles {
   /// r counts from `first`, as everywhere below.
   MEANFIELD_DEVICE float* weight(int64_t r) const { return weights + (first + r) * stride; }
   MEANFIELD_DEVICE float* tail(int64_t r) const { return tails + (first + r) * tail_width(); }
+  MEANFIELD_DEVICE float* at(int64_t r, int64_t coordinate) const {
+    return coordinate < inputs ? weight(r) + coordinate : tail(r) + (coordinate - inputs);
+  }
 };
 
 /// What the sums over the rows left for a slab of particles.
@@ -103,8 +106,7 @@ MEANFIELD_DEVICE void move_quad(const Particles& particles, const Drift& drift, 
   MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i) {
     const int64_t coordinate = 4 * quad + i;
     if (coordinate >= particles.parameters()) break;
-    float* theta = coordinate < particles.inputs ? particles.weight(r) + coordinate
-                                                 : particles.tail(r) + (coordinate - particles.inputs);
+    float* theta = particles.at(r, coordinate);
     const float gradient = drift.weights ? static_cast<float>(drift.of(particles, r, coordinate)) : 0.0f;
     *theta = motion.apply(*theta, gradient, normals.value[i]);
   }
@@ -123,6 +125,69 @@ struct Move {
       const int64_t quads = (particles.parameters() + 3) / 4;
       const int64_t at = block.x() * kThreads + thread, r = at / quads;
       if (r < particles.count) move_quad(particles, drift, motion, step, r, at % quads);
+    });
+  }
+};
+
+// Fields are M × p numbers row by row, without the particles' gaps. A thread a number, or four that share a Philox call.
+
+struct Exchange {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  Particles particles;
+  float* field;
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    block.each([&](int thread) {
+      const int64_t p = particles.parameters(), at = block.x() * kThreads + thread;
+      if (at >= particles.count * p) return;
+      float* theta = particles.at(at / p, at % p);
+      const float before = *theta;
+      *theta = field[at];
+      field[at] = before;
+    });
+  }
+};
+
+/// to ← a·from + b·to; nullptr stands for the particles.
+struct Axpby {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  Particles particles;
+  float a, b;
+  const float* from;
+  float* to;
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    block.each([&](int thread) {
+      const int64_t p = particles.parameters(), at = block.x() * kThreads + thread;
+      if (at >= particles.count * p) return;
+      float* theta = particles.at(at / p, at % p);
+      const float x = from ? from[at] : *theta;
+      float* y = to ? to + at : theta;
+      *y = b == 0 ? a * x : a * x + b * *y;
+    });
+  }
+};
+
+struct KineticMove {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  Particles particles;
+  Kinetic step;
+  float* velocity;
+  const float* gradient;
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    block.each([&](int thread) {
+      const int64_t p = particles.parameters(), quads = (p + 3) / 4;
+      const int64_t task = block.x() * kThreads + thread, r = task / quads, quad = task % quads;
+      if (r >= particles.count) return;
+      const uint32_t number = static_cast<uint32_t>(particles.number(r)), four = static_cast<uint32_t>(quad);
+      const Normals4 xi = normals4(step.position, step.step, number, four),
+                     zeta = normals4(step.velocity, step.step + 1, number, four);
+      MEANFIELD_UNROLL_FOR (int i = 0; i < 4; ++i) {
+        const int64_t coordinate = 4 * quad + i, at = r * p + coordinate;
+        if (coordinate >= p) break;
+        step.apply(*particles.at(r, coordinate), velocity[at], gradient[at], xi.value[i], zeta.value[i]);
+      }
     });
   }
 };

@@ -61,6 +61,25 @@ Backend table_of(const char* isa) {
   table.sum_squares = [](void* network, double* sum) {
     return with(network, [&](CudaNetwork& net) { return *sum = net.sum_squares(), Status::Ok; });
   };
+  table.write_field = [](void* network, int32_t field, const float* numbers) {
+    return with(network, [&](CudaNetwork& net) { return net.write_field(field, numbers), Status::Ok; });
+  };
+  table.read_field = [](void* network, int32_t field, float* numbers) {
+    return with(network, [&](CudaNetwork& net) { return net.read_field(field, numbers), Status::Ok; });
+  };
+  table.exchange = [](void* network, int32_t field) {
+    return with(network, [&](CudaNetwork& net) { return net.exchange(field), Status::Ok; });
+  };
+  table.axpby = [](void* network, float a, int32_t from, float b, int32_t to) {
+    return with(network, [&](CudaNetwork& net) { return net.axpby(a, from, b, to), Status::Ok; });
+  };
+  table.gradient_field = [](void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                            int32_t field) {
+    return with(network, [&](CudaNetwork& net) { return net.gradient_field(matrix, rows, weights, cancel, field); });
+  };
+  table.kinetic = [](void* network, const Kinetic* step, int32_t velocity, int32_t gradient) {
+    return with(network, [&](CudaNetwork& net) { return net.kinetic(*step, velocity, gradient), Status::Ok; });
+  };
   table.message = [] { return last_message().c_str(); };
   table.neighbours = [](int32_t device, Points points, Points queries, const int64_t* self, int32_t k,
                         const CancelToken* cancel, double* squares) {

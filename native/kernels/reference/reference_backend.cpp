@@ -18,7 +18,15 @@ struct ReferenceNetwork {
   NetworkShape shape;
   std::vector<float> theta;  // M × p
   std::vector<Matrix> matrices;
+  std::vector<float> fields[kFields];
 
+  /// A field, or the particles.
+  std::vector<float>& field(int32_t number) {
+    if (number == kParticles) return theta;
+    std::vector<float>& numbers = fields[number - 1];
+    numbers.resize(theta.size());
+    return numbers;
+  }
   const float* particle(int64_t r) const { return theta.data() + r * shape.parameters(); }
   const float* row(int32_t matrix, Rows rows, int64_t i) const {
     const int64_t at = rows.index ? rows.index[i] : i;
@@ -42,7 +50,7 @@ Status guarded(Body body) {
 Status open(const NetworkShape* shape, void** network) {
   return guarded([&] {
     const size_t numbers = static_cast<size_t>(shape->particles * shape->parameters());
-    *network = new ReferenceNetwork{*shape, std::vector<float>(numbers, 0.f), {}};
+    *network = new ReferenceNetwork{*shape, std::vector<float>(numbers, 0.f), {}, {}};
     return Status::Ok;
   });
 }
@@ -172,13 +180,67 @@ Status sum_squares(void* network, double* sum) {
   return Status::Ok;
 }
 
+Status write_field(void* network, int32_t field, const float* numbers) {
+  return guarded([&] {
+    std::vector<float>& to = at(network).field(field);
+    to.assign(numbers, numbers + to.size());
+    return Status::Ok;
+  });
+}
+
+Status read_field(void* network, int32_t field, float* numbers) {
+  return guarded([&] {
+    const std::vector<float>& from = at(network).field(field);
+    std::copy(from.begin(), from.end(), numbers);
+    return Status::Ok;
+  });
+}
+
+Status exchange(void* network, int32_t field) {
+  return guarded([&] {
+    at(network).theta.swap(at(network).field(field));
+    return Status::Ok;
+  });
+}
+
+Status axpby(void* network, float a, int32_t from, float b, int32_t to) {
+  return guarded([&] {
+    const std::vector<float>& x = at(network).field(from);
+    std::vector<float>& y = at(network).field(to);
+    for (size_t i = 0; i < y.size(); ++i)
+      y[i] = static_cast<float>(static_cast<double>(a) * x[i] + (b == 0 ? 0 : static_cast<double>(b) * y[i]));
+    return Status::Ok;
+  });
+}
+
+Status gradient_field(void* network, int32_t matrix, Rows rows, const double* weights, const CancelToken* cancel,
+                      int32_t field) {
+  return guarded([&] { return gradient(network, matrix, rows, weights, cancel, at(network).field(field).data()); });
+}
+
+Status kinetic(void* network, const Kinetic* step, int32_t velocity, int32_t gradient) {
+  return guarded([&] {
+    ReferenceNetwork& net = at(network);
+    std::vector<float>& v = net.field(velocity);
+    const std::vector<float>& g = net.field(gradient);
+    const size_t p = static_cast<size_t>(net.shape.parameters());
+    for (size_t i = 0; i < v.size(); ++i) {
+      const uint32_t r = static_cast<uint32_t>(i / p), c = static_cast<uint32_t>(i % p);
+      step->apply(net.theta[i], v[i], g[i], step->position.normal(step->step, r, c),
+                  step->velocity.normal(step->step + 1, r, c));
+    }
+    return Status::Ok;
+  });
+}
+
 }  // namespace
 
 const Backend* reference_backend() {
-  static const Backend backend = {kBackendVersion, "reference", "scalar", open,    close,   add_matrix, write_particles,
-                                  read_particles,  outputs,     gradient, move,    step,    energies,   sum_squares,
-                                  nullptr,         nullptr,     nullptr,  nullptr, nullptr, nullptr,    nullptr,
-                                  nullptr,         nullptr,     nullptr,  nullptr};
+  static const Backend backend = {
+      kBackendVersion, "reference", "scalar",       open,    close,    add_matrix,  write_particles, read_particles,
+      outputs,         gradient,    move,           step,    energies, sum_squares, write_field,     read_field,
+      exchange,        axpby,       gradient_field, kinetic, nullptr,  nullptr,     nullptr,         nullptr,
+      nullptr,         nullptr,     nullptr,        nullptr, nullptr,  nullptr,     nullptr};
   return &backend;
 }
 
