@@ -56,11 +56,11 @@ struct RandomField {
                          static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32));
   }
   /// Uniform 32-bit word for one coordinate.
-  uint32_t bits(uint64_t step, uint32_t particle, uint32_t coordinate) const {
+  MEANFIELD_HOST_DEVICE uint32_t bits(uint64_t step, uint32_t particle, uint32_t coordinate) const {
     return words(step, particle, coordinate / 4).word[coordinate % 4];
   }
   /// Uniform in (0, 1), 32 bits.
-  double uniform(uint64_t step, uint32_t particle, uint32_t coordinate) const {
+  MEANFIELD_HOST_DEVICE double uniform(uint64_t step, uint32_t particle, uint32_t coordinate) const {
     return (bits(step, particle, coordinate) + 0.5) * 0x1p-32;
   }
   /// Standard normal. Reference for every backend's vectorized version.

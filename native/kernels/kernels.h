@@ -71,7 +71,7 @@ constexpr int32_t kParticles = 0, kFields = 3;
 struct Kinetic {
   double phi0, phi1, phi2, ofPosition, across, ofVelocity;
   double pull = 0;
-  RandomField position, velocity;
+  RandomField position{}, velocity{};
   uint64_t step = 0;
 
   MEANFIELD_HOST_DEVICE void apply(float& theta, float& v, float gradient, float xi, float zeta) const {
@@ -145,6 +145,10 @@ struct Backend {
                            int32_t field);
   /// The step of all particles, with the fields of v and of G.
   Status (*kinetic)(void* network, const Kinetic* step, int32_t velocity, int32_t gradient);
+  /// Particle r goes into its place of the field where random.uniform(step, r, 0) < probability.
+  Status (*keep_some)(void* network, double probability, const RandomField* random, uint64_t step, int32_t field);
+  /// The first `inputs` numbers of every particle to length 1, those of length 0 left; lengths in double.
+  Status (*project)(void* network);
 
   /// What was seen and what to do, when the last call of this thread returned OutOfMemory or DeviceFailure; "" when there
   /// is no more to say than the status does. Valid until the thread's next call. nullptr: the backend never has more to say.

@@ -83,6 +83,10 @@ class Network {
   void kinetic(const Kinetic& step, int32_t velocity, int32_t gradient) {
     check(backend_->kinetic(network_, &step, velocity, gradient));
   }
+  void keep_some(double probability, const RandomField& random, uint64_t step, int32_t field) {
+    check(backend_->keep_some(network_, probability, &random, step, field));
+  }
+  void project() { check(backend_->project(network_)); }
   std::vector<double> energies(int32_t matrix, Rows rows, const double* weights) const {
     std::vector<double> energies(static_cast<size_t>(shape_.particles));
     check(backend_->energies(network_, matrix, rows, weights, cancel_, energies.data()));

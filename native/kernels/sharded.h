@@ -200,6 +200,14 @@ class Sharded {
         return shard.backend->kinetic(shard.network, step, velocity, gradient);
       });
     };
+    table.keep_some = [](void* network, double probability, const RandomField* random, uint64_t step, int32_t field) {
+      return on_all(network, [&](const Shard& shard, size_t) {
+        return shard.backend->keep_some(shard.network, probability, random, step, field);
+      });
+    };
+    table.project = [](void* network) {
+      return on_all(network, [&](const Shard& shard, size_t) { return shard.backend->project(shard.network); });
+    };
     table.message = [] { return shards::message().c_str(); };
     // Points lie on the first of the devices.
     table.neighbours = [](int32_t device, Points points, Points queries, const int64_t* self, int32_t k,

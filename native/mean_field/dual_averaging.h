@@ -72,7 +72,7 @@ struct DualAveraging : ParticleAlgorithm {
     double lastLoss = 0;          // (1/n) Σ_i ℓ(z_i, y_i) at Θ^(t)
     std::vector<double> weights;  // ω_i^(t)/n; n × k
     std::vector<double> fresh;    // ℓ_z(z_i^(t), y_i)/B of the rows looked at; B × k, rebuilt every step
-    std::vector<float> selected;  // Θ of the random output rule; M × p, empty with the last
+    Field selected;               // Θ of the random output rule; M × p, empty with the last
 
     template <class V>
     void visit(V& v) {
@@ -80,12 +80,13 @@ struct DualAveraging : ParticleAlgorithm {
       v(innerDone);
       v(lastLoss);
       v(weights);
-      v(selected);
+      selected.visit(v);
     }
   };
 
   static State init(Problem& problem, const Options&) {
     State state;
+    state.selected = {problem.network, 1};
     state.weights.assign(static_cast<size_t>(problem.train.rows * problem.outputs_per_row()), 0.0);
     return state;
   }
@@ -128,7 +129,7 @@ struct DualAveraging : ParticleAlgorithm {
   }
 
   static std::vector<float> particles(const State& state, const Problem& problem) {
-    return state.selected.empty() ? problem.network.read_particles() : state.selected;
+    return state.selected.empty() ? problem.network.read_particles() : state.selected.read();
   }
 
  private:
@@ -153,11 +154,11 @@ struct DualAveraging : ParticleAlgorithm {
 
   /// Keeps Θ^(t), t = 2 … T+1, with probability proportional to t without knowing T: the newest replaces the kept one
   /// with probability t / Σ_{2≤s≤t} s = 2t/((t−1)(t+2)).
-  static void select(State& state, Problem& problem) {
+  static void select(State& state, const Problem& problem) {
     const double t = static_cast<double>(state.steps + 1);
     const RandomField field{problem.seed, Stream::Output};
     if (field.uniform(static_cast<uint64_t>(state.steps), 0, 0) < 2 * t / ((t - 1) * (t + 2)))
-      state.selected = problem.network.read_particles();
+      state.selected.take_particles();
   }
 };
 

@@ -40,13 +40,13 @@ struct FictitiousPlay : ParticleAlgorithm {
   };
 
   struct State {
-    int64_t steps = 0;             // k
-    uint64_t innerDone = 0;        // numbers the noise
-    double lastLoss = 0;           // (1/n) Σ_i ℓ(h̄_i, y_i)
-    std::vector<double> outputs;   // h̄; n × k
-    std::vector<float> reservoir;  // particles of µ; M × p
-    std::vector<double> weights;   // g_i/n, rebuilt
-    bool placed = false;           // the companion network holds the reservoir
+    int64_t steps = 0;            // k
+    uint64_t innerDone = 0;       // numbers the noise
+    double lastLoss = 0;          // (1/n) Σ_i ℓ(h̄_i, y_i)
+    std::vector<double> outputs;  // h̄; n × k
+    Field reservoir;              // particles of µ; M × p
+    std::vector<double> weights;  // g_i/n, rebuilt
+    bool placed = false;          // the companion network holds the reservoir
 
     template <class V>
     void visit(V& v) {
@@ -54,7 +54,7 @@ struct FictitiousPlay : ParticleAlgorithm {
       v(innerDone);
       v(lastLoss);
       v(outputs);
-      v(reservoir);
+      reservoir.visit(v);
     }
   };
 
@@ -67,13 +67,13 @@ struct FictitiousPlay : ParticleAlgorithm {
   static State init(Problem& problem, const Options&) {
     State state;
     state.outputs = problem.outputs();
-    state.reservoir = problem.network.read_particles();
+    state.reservoir = {problem.network, 1};
+    state.reservoir.take_particles();
     return state;
   }
 
   static Info step(State& state, Problem& problem, const Options& options, double step) {
-    const int64_t n = problem.train.rows, M = problem.network.shape().particles,
-                  p = problem.network.shape().parameters();
+    const int64_t n = problem.train.rows;
     state.placed = false;
     state.weights.resize(state.outputs.size());
     double loss = 0;
@@ -92,21 +92,17 @@ struct FictitiousPlay : ParticleAlgorithm {
 
     const std::vector<double>& z = problem.outputs();
     for (size_t i = 0; i < z.size(); ++i) state.outputs[i] += options.mixing * (z[i] - state.outputs[i]);
-    const std::vector<float> response = problem.network.read_particles();
-    const RandomField field{problem.seed, Stream::Reservoir};
-    for (int64_t r = 0; r < M; ++r)
-      if (field.uniform(static_cast<uint64_t>(state.steps), static_cast<uint32_t>(r), 0) < options.mixing)
-        std::copy(response.begin() + r * p, response.begin() + (r + 1) * p, state.reservoir.begin() + r * p);
+    state.reservoir.take_some(options.mixing, {problem.seed, Stream::Reservoir}, static_cast<uint64_t>(state.steps));
     ++state.steps;
     return {1 + static_cast<double>(*options.innerSteps)};
   }
 
   static const Network& shown(State& state, Problem& problem) {
-    if (!state.placed) problem.companion().write_particles(state.reservoir.data());
+    if (!state.placed) problem.companion().write_particles(state.reservoir.read().data());
     state.placed = true;
     return problem.companion();
   }
-  static std::vector<float> particles(const State& state, const Problem&) { return state.reservoir; }
+  static std::vector<float> particles(const State& state, const Problem&) { return state.reservoir.read(); }
   static Subject subject(State& state, Problem& problem) { return network_subject(problem, shown(state, problem)); }
 };
 

@@ -15,6 +15,7 @@ class Field {
   Field(Network& network, int32_t number) : network_(&network), number_(number) {}
 
   int32_t number() const { return number_; }
+  bool empty() const { return !held_; }
   /// Becomes what the particles are.
   void take_particles() {
     set([&] { network_->axpby(1, kParticles, 0, number_); });
@@ -25,6 +26,10 @@ class Field {
   }
   /// Becomes a·other + b·itself.
   void axpby(float a, const Field& other, float b) { network_->axpby(a, other.number_, b, number_); }
+  /// Becomes what the particles are, for those r with random.uniform(step, r, 0) < probability.
+  void take_some(double probability, const RandomField& random, uint64_t step) {
+    network_->keep_some(probability, random, step, number_);
+  }
   /// f() with the particles in the place of this field, and the field in theirs. Left so when f throws: as always, the caller
   /// restores both.
   template <class F>

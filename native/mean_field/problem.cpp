@@ -98,16 +98,8 @@ void Problem::settle() {
 
 void Problem::project() {
   if (geometry == Geometry::Free) return;
-  std::vector<float> particles = network.read_particles();
-  const size_t p = static_cast<size_t>(network.shape().parameters()),
-               inputs = static_cast<size_t>(network.shape().inputs);
-  for (size_t first = 0; first < particles.size(); first += p) {
-    double square = 0;
-    for (size_t c = first; c < first + inputs; ++c) square += static_cast<double>(particles[c]) * particles[c];
-    const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
-    for (size_t c = first; c < first + inputs; ++c) particles[c] = static_cast<float>(particles[c] * scale);
-  }
-  write_particles(particles.data());
+  fresh_ = false;
+  network.project();
 }
 
 void Problem::interrupt_with(const CancelToken* cancel) {

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 #endif
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -295,6 +296,13 @@ struct FieldsLeft {
     REQUIRE((on.particles(s) == theta && field(1) == v));
     REQUIRE(backend->axpby(on.network, 1, kParticles, 0, 3) == Status::Ok);  // of which nothing is known yet
     REQUIRE(field(3) == theta);
+    REQUIRE(backend->write_field(on.network, 2, g.data()) == Status::Ok);
+    REQUIRE(backend->keep_some(on.network, 0.4, &random, 5, 2) == Status::Ok);
+    std::vector<float> mixed = g;
+    for (int64_t r = 0; r < c.M; ++r)
+      if (random.uniform(5, static_cast<uint32_t>(r), 0) < 0.4)
+        std::copy(theta.begin() + r * s.p, theta.begin() + (r + 1) * s.p, mixed.begin() + r * s.p);
+    REQUIRE(field(2) == mixed);
 
     const auto combined = [&](float a, const std::vector<float>& x, float b, const std::vector<float>& y,
                               const std::vector<float>& found) {
@@ -332,6 +340,20 @@ struct FieldsLeft {
       add(foundVelocity[i], velocity[i], 4e-6);
     }
     REQUIRE(field(2) == g);
+
+    REQUIRE(backend->project(on.network) == Status::Ok);
+    const std::vector<float> round = on.particles(s);
+    for (int64_t r = 0; r < c.M; ++r) {
+      double square = 0;
+      for (int64_t a = 0; a < s.p; ++a) {
+        const double number = found[static_cast<size_t>(r * s.p + a)];
+        if (a < s.shape.inputs) square += number * number;
+      }
+      for (int64_t a = 0; a < s.p; ++a) {
+        const size_t at = static_cast<size_t>(r * s.p + a);
+        add(round[at], a < s.shape.inputs ? found[at] / std::sqrt(square) : found[at], 0);
+      }
+    }
   }
 
  private:

@@ -7,6 +7,8 @@
 #include "native/kernels/cuda/runtime.h"
 #include "native/kernels/sharded.h"
 #include "native/kernels/together.h"
+#include "native/mean_field/dual_averaging.h"
+#include "native/mean_field/fictitious_play.h"
 #include "native/mean_field/langevin.h"
 #include "native/mean_field/method.h"
 #include "native/mean_field/sgd_langevin.h"
@@ -34,19 +36,32 @@ UnderdampedLangevin::Options underdamped() {
   options.friction = 1.5;
   return options;
 }
+FictitiousPlay::Options play() {
+  FictitiousPlay::Options options;
+  options.innerSteps = 2;
+  options.mixing = 0.3;
+  return options;
+}
+DualAveraging::Options averaging() {
+  DualAveraging::Options options;
+  options.innerSteps = 2;
+  options.output = DualAveraging::Output::Random;
+  return options;
+}
 
 template <class A>
 std::vector<float> run(const Backend* backend, const typename A::Options& options, int steps, int64_t features = 5) {
   TanhModel model(61, 40, features, 0.02, 0.01, 4, backend);
   typename A::State state = A::init(model.problem, options);
   for (int k = 0; k < steps; ++k) A::step(state, model.problem, options, 0.2);
-  return model.network.read_particles();
+  return A::particles(state, model.problem);
 }
 
 /// Bytes that cross in the fifth to the twelfth step.
 template <class A>
-int64_t bytes(int64_t particles, const typename A::Options& options) {
+int64_t bytes(int64_t particles, const typename A::Options& options, Geometry geometry) {
   TanhModel model(particles, 40, 35, 0.02, 0.01, 4, emulated());
+  model.problem.geometry = geometry;
   typename A::State state = A::init(model.problem, options);
   for (int k = 0; k < 4; ++k) A::step(state, model.problem, options, 0.2);
   const int64_t before = cuda::emulated_bytes();
@@ -55,9 +70,9 @@ int64_t bytes(int64_t particles, const typename A::Options& options) {
 }
 
 template <class A>
-void check_bytes(const typename A::Options& options, int matrices) {
-  const int64_t few = bytes<A>(30, options);
-  CHECK(few == bytes<A>(700, options));
+void check_bytes(const typename A::Options& options, int matrices, Geometry geometry = Geometry::Free) {
+  const int64_t few = bytes<A>(30, options, geometry);
+  CHECK(few == bytes<A>(700, options, geometry));
   // Each of up to 40 rows: its number, its output in double and its weight, padded; sums of the weights.
   CHECK(few <= 8 * matrices * (4 * 40 + 8 * 40 + 4 * 128 + 8));
 }
@@ -78,7 +93,7 @@ std::vector<float> resumed(const Backend* backend, const typename A::Options& op
   method.load(reader);
   CHECK(reader.finished());
   for (int k = at; k < 7; ++k) method.step();
-  return method.particles();
+  return method.result();
 }
 
 template <class A>
@@ -157,11 +172,18 @@ TEST_CASE("fields: a step on a device moves numbers of the rows, as many for 700
   check_bytes<SgdLangevin>(sgd, 1);
   check_bytes<SvrgLangevin>(svrg(), 2);
   check_bytes<UnderdampedLangevin>(underdamped(), 1);
+  check_bytes<FictitiousPlay>(play(), 1);
+  check_bytes<DualAveraging>(averaging(), 1);
+  check_bytes<Langevin>({}, 1, Geometry::Sphere);
+  check_bytes<SvrgLangevin>(svrg(), 2, Geometry::Sphere);
+  check_bytes<DualAveraging>(averaging(), 2, Geometry::Sphere);  // weights anew for each inner step
 }
 
 TEST_CASE("fields: a checkpoint holds them, and a run resumed from it has the bits of one that was not interrupted") {
   check_resumed<SvrgLangevin>(svrg());
   check_resumed<UnderdampedLangevin>(underdamped());
+  check_resumed<FictitiousPlay>(play());
+  check_resumed<DualAveraging>(averaging());
 }
 
 TEST_CASE("fields: a step that is cancelled half-way is undone by the state before it") {
@@ -182,7 +204,7 @@ TEST_CASE("fields: a step that is cancelled half-way is undone by the state befo
         steps.load(reader);
         steps.step();
       }
-      CHECK(steps.particles() == run<A>(backend, options, 7));
+      CHECK(steps.result() == run<A>(backend, options, 7));
     }
   };
   check(SvrgLangevin{}, svrg());

@@ -47,7 +47,7 @@ TEST_CASE(
     const std::vector<double> z = grid.outputs(q);
     for (size_t i = 0; i < z.size(); ++i) CHECK(std::fabs(state.outputs[i] - z[i]) < 1e-4);
     // The reservoir is a sample of the mixture: |h| ≤ 1.
-    setting.network->write_particles(state.reservoir.data());
+    setting.network->write_particles(state.reservoir.read().data());
     std::vector<double> own(Setting::n);
     setting.network->outputs(0, {nullptr, Setting::n}, own.data());
     for (size_t i = 0; i < z.size(); ++i) CHECK(std::fabs(own[i] - z[i]) < 5 / std::sqrt(static_cast<double>(M)));

@@ -43,7 +43,7 @@ TEST_CASE("fictitious play with γ = 1 and one inner step is langevin") {
     // z + 1 (z' − z) is z' but for the last bit of a double.
     CHECK(distance(a.network.read_particles(), b.network.read_particles()) < 1e-6);
   }
-  CHECK(play.reservoir == b.network.read_particles());
+  CHECK(play.reservoir.read() == b.network.read_particles());
 }
 
 TEST_CASE("underdamped dynamics without memory, γ → ∞ with h/γ = η, is langevin with the same noise") {

@@ -1,5 +1,6 @@
 // Fields of a network on the processor (kernels.h).
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "native/kernels/cpu/cpu_network.h"
@@ -23,17 +24,22 @@ void CpuNetwork::read_field(int32_t field, float* numbers) {
 }
 
 template <class F>
-void CpuNetwork::each_number(F&& f) {
-  const int64_t p = shape_.parameters();
+void CpuNetwork::each_particle(F&& f) {
   for_each(
-      map_.panels(), static_cast<double>(shape_.particles * p),
+      map_.panels(), static_cast<double>(shape_.particles * shape_.parameters()),
       [&](int64_t q, int) {
         const Panel panel = this->panel(q);
-        const int64_t lanes = lanes_of(panel);
-        for (int64_t lane = 0; lane < panel.particles; ++lane)
-          for (int64_t c = 0; c < p; ++c) f(panel.theta[c * lanes + lane], (panel.first + lane) * p + c);
+        for (int64_t lane = 0; lane < panel.particles; ++lane) f(panel, lanes_of(panel), lane);
       },
       nullptr);
+}
+
+template <class F>
+void CpuNetwork::each_number(F&& f) {
+  const int64_t p = shape_.parameters();
+  each_particle([&](const Panel& panel, int64_t lanes, int64_t lane) {
+    for (int64_t c = 0; c < p; ++c) f(panel.theta[c * lanes + lane], (panel.first + lane) * p + c);
+  });
 }
 
 void CpuNetwork::exchange(int32_t field) {
@@ -87,6 +93,29 @@ void CpuNetwork::kinetic(const Kinetic& step, int32_t velocity, int32_t gradient
           }
       },
       nullptr);
+}
+
+void CpuNetwork::keep_some(double probability, const RandomField& random, uint64_t step, int32_t field) {
+  const int64_t p = shape_.parameters();
+  float* kept = field_at(field);
+  each_particle([&](const Panel& panel, int64_t lanes, int64_t lane) {
+    const int64_t r = panel.first + lane;
+    if (random.uniform(step, static_cast<uint32_t>(r), 0) >= probability) return;
+    for (int64_t c = 0; c < p; ++c) kept[r * p + c] = panel.theta[c * lanes + lane];
+  });
+}
+
+void CpuNetwork::project() {
+  ++version_;
+  const int64_t inputs = shape_.inputs;
+  each_particle([&](const Panel& panel, int64_t lanes, int64_t lane) {
+    double square = 0;
+    for (int64_t c = 0; c < inputs; ++c)
+      square += static_cast<double>(panel.theta[c * lanes + lane]) * panel.theta[c * lanes + lane];
+    const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
+    for (int64_t c = 0; c < inputs; ++c)
+      panel.theta[c * lanes + lane] = static_cast<float>(panel.theta[c * lanes + lane] * scale);
+  });
 }
 
 }  // namespace cpu

@@ -49,6 +49,8 @@ class CpuNetwork {
     return gradient(matrix, rows, weights, cancel, field_at(field));
   }
   void kinetic(const Kinetic& step, int32_t velocity, int32_t gradient);
+  void keep_some(double probability, const RandomField& random, uint64_t step, int32_t field);
+  void project();
 
  private:
   /// Memory of one thread, for one task at a time.
@@ -117,6 +119,9 @@ class CpuNetwork {
   void move(const Panel& panel, const float* g, const Update& update, uint64_t step);
   /// M × p, row by row: they meet the particles number by number, and the host in one piece.
   float* field_at(int32_t field);
+  /// f(panel, its lanes, lane) for every particle.
+  template <class F>
+  void each_particle(F&& f);
   /// f(θ_rc, at) for every number of the particles, with its place in a field.
   template <class F>
   void each_number(F&& f);

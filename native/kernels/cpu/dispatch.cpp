@@ -138,6 +138,10 @@ const Backend* backend() {
       [](void* network, const Kinetic* step, int32_t velocity, int32_t gradient) {
         return guarded([&] { return of(network).kinetic(*step, velocity, gradient), Status::Ok; });
       },
+      [](void* network, double probability, const RandomField* random, uint64_t step, int32_t field) {
+        return guarded([&] { return of(network).keep_some(probability, *random, step, field), Status::Ok; });
+      },
+      [](void* network) { return guarded([&] { return of(network).project(), Status::Ok; }); },
       nullptr,  // message
       nullptr,  // neighbours
       nullptr,  // mixture

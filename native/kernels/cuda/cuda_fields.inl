@@ -28,5 +28,9 @@ void CudaNetwork::kinetic(const Kinetic& step, int32_t velocity, int32_t gradien
                  shape_.particles * quads);
 }
 
+void CudaNetwork::keep_some(double probability, const RandomField& random, uint64_t step, int32_t field) {
+  launch_threads(KeepSome{particles(0, shape_.particles), probability, random, step, field_at(field)}, numbers());
+}
+
 }  // namespace cuda
 }  // namespace meanfield

@@ -48,6 +48,8 @@ class CudaNetwork {
     return gradient(matrix, rows, weights, cancel, nullptr, field_at(field));
   }
   void kinetic(const Kinetic& step, int32_t velocity, int32_t gradient);
+  void keep_some(double probability, const RandomField& random, uint64_t step, int32_t field);
+  void project() { launch_threads(Project{particles(0, shape_.particles)}, shape_.particles); }
 
  private:
   struct Matrix {

@@ -192,6 +192,42 @@ struct KineticMove {
   }
 };
 
+struct KeepSome {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  Particles particles;
+  double probability;
+  RandomField random;
+  uint64_t step;
+  float* field;
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    block.each([&](int thread) {
+      const int64_t p = particles.parameters(), at = block.x() * kThreads + thread;
+      if (at >= particles.count * p) return;
+      const uint32_t number = static_cast<uint32_t>(particles.number(at / p));
+      if (random.uniform(step, number, 0) < probability) field[at] = *particles.at(at / p, at % p);
+    });
+  }
+};
+
+/// Weights to length 1. A thread a particle, so that its numbers are added up in their order.
+struct Project {
+  static constexpr int kThreads = 256, kBlocks = 4;
+  Particles particles;
+
+  MEANFIELD_DEVICE void operator()(Block& block) const {
+    block.each([&](int thread) {
+      const int64_t r = block.x() * kThreads + thread;
+      if (r >= particles.count) return;
+      float* theta = particles.weight(r);
+      double square = 0;
+      for (int64_t c = 0; c < particles.inputs; ++c) square += static_cast<double>(theta[c]) * theta[c];
+      const double scale = square > 0 ? 1 / sqrt(square) : 0;
+      for (int64_t c = 0; c < particles.inputs; ++c) theta[c] = static_cast<float>(theta[c] * scale);
+    });
+  }
+};
+
 /// The gradient as kernels.h wants it: count × p.
 struct Gather {
   static constexpr int kThreads = 256, kBlocks = 4;

@@ -80,6 +80,13 @@ Backend table_of(const char* isa) {
   table.kinetic = [](void* network, const Kinetic* step, int32_t velocity, int32_t gradient) {
     return with(network, [&](CudaNetwork& net) { return net.kinetic(*step, velocity, gradient), Status::Ok; });
   };
+  table.keep_some = [](void* network, double probability, const RandomField* random, uint64_t step, int32_t field) {
+    return with(network,
+                [&](CudaNetwork& net) { return net.keep_some(probability, *random, step, field), Status::Ok; });
+  };
+  table.project = [](void* network) {
+    return with(network, [&](CudaNetwork& net) { return net.project(), Status::Ok; });
+  };
   table.message = [] { return last_message().c_str(); };
   table.neighbours = [](int32_t device, Points points, Points queries, const int64_t* self, int32_t k,
                         const CancelToken* cancel, double* squares) {

@@ -233,14 +233,39 @@ Status kinetic(void* network, const Kinetic* step, int32_t velocity, int32_t gra
   });
 }
 
+Status keep_some(void* network, double probability, const RandomField* random, uint64_t step, int32_t field) {
+  return guarded([&] {
+    ReferenceNetwork& net = at(network);
+    std::vector<float>& kept = net.field(field);
+    const int64_t p = net.shape.parameters();
+    for (int64_t r = 0; r < net.shape.particles; ++r)
+      if (random->uniform(step, static_cast<uint32_t>(r), 0) < probability)
+        std::copy(net.particle(r), net.particle(r) + p, kept.begin() + r * p);
+    return Status::Ok;
+  });
+}
+
+Status project(void* network) {
+  ReferenceNetwork& net = at(network);
+  for (int64_t r = 0; r < net.shape.particles; ++r) {
+    float* theta = net.theta.data() + r * net.shape.parameters();
+    double square = 0;
+    for (int64_t c = 0; c < net.shape.inputs; ++c) square += static_cast<double>(theta[c]) * theta[c];
+    const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
+    for (int64_t c = 0; c < net.shape.inputs; ++c) theta[c] = static_cast<float>(theta[c] * scale);
+  }
+  return Status::Ok;
+}
+
 }  // namespace
 
 const Backend* reference_backend() {
-  static const Backend backend = {
-      kBackendVersion, "reference", "scalar",       open,    close,    add_matrix,  write_particles, read_particles,
-      outputs,         gradient,    move,           step,    energies, sum_squares, write_field,     read_field,
-      exchange,        axpby,       gradient_field, kinetic, nullptr,  nullptr,     nullptr,         nullptr,
-      nullptr,         nullptr,     nullptr,        nullptr, nullptr,  nullptr,     nullptr};
+  static const Backend backend = {kBackendVersion, "reference",    "scalar",    open,       close,    add_matrix,
+                                  write_particles, read_particles, outputs,     gradient,   move,     step,
+                                  energies,        sum_squares,    write_field, read_field, exchange, axpby,
+                                  gradient_field,  kinetic,        keep_some,   project,    nullptr,  nullptr,
+                                  nullptr,         nullptr,        nullptr,     nullptr,    nullptr,  nullptr,
+                                  nullptr,         nullptr,        nullptr};
   return &backend;
 }
 
