@@ -16,6 +16,12 @@ struct Found {
   int32_t slot, row;
   float value;
 };
+/// Where the next number of a column goes; one without a list of rows takes it at its row.
+struct Place {
+  int32_t* rows;
+  float* values;
+  int64_t next;
+};
 
 /// Those numbers of row i whose column has a slot.
 class Selected {
@@ -66,11 +72,9 @@ void gather(const FiniteSum& f, Columns& columns) {
         all[chunk] = 0;
         std::vector<Found>().swap(kept);
       }
-      for (int64_t e = 0; e < end; ++e) {
-        ++many[selected.slots()[e]];
-        if (all[chunk])
-          kept.push_back({selected.slots()[e], static_cast<int32_t>(i), static_cast<float>(selected.value(e))});
-      }
+      for (int64_t e = 0; e < end; ++e) ++many[selected.slots()[e]];
+      for (int64_t e = 0; e < end && all[chunk]; ++e)
+        kept.push_back({selected.slots()[e], static_cast<int32_t>(i), static_cast<float>(selected.value(e))});
     }
     if (intercept) many[intercept] += to - from;
   });
@@ -101,14 +105,17 @@ void gather(const FiniteSum& f, Columns& columns) {
     columns.sparse.push_back({list[a] < 0 ? nullptr : rows + list[a], values + start[a], scaled + start[a], many[a]});
   }
   f.over_chunks([&](int64_t chunk, int64_t from, int64_t to) {
-    std::vector<int64_t>& next = place[chunk];
+    std::vector<Place> places;
+    for (int64_t a = 0; a <= count; ++a)
+      places.push_back({list[a] < 0 ? nullptr : rows + list[a], values + start[a], place[chunk][a]});
     const auto put = [&](int64_t i, int32_t at, float value) {
-      int64_t here = i;
-      if (list[at] >= 0) {
-        here = next[at]++;
-        rows[list[at] + here] = static_cast<int32_t>(i);
+      Place& to = places[at];
+      if (to.rows) {
+        to.rows[to.next] = static_cast<int32_t>(i);
+        to.values[to.next++] = value;
+      } else {
+        to.values[i] = value;
       }
-      values[start[at] + here] = value;
     };
     for (const auto& [at, i, value] : found[chunk]) put(i, at, value);
     Selected selected(f, slot);
