@@ -73,7 +73,7 @@ class DenseBlock {
       slopes_[s] = linear[a] + slopes_[s] / static_cast<double>(f_.n);
       w_[s] = sweeps.w[a] + delta[a];
       free_[s] = sweeps.free[a];
-      largest = std::max(largest, free_[s] ? std::fabs(slopes_[s]) : sweeps.regularizer.violation(w_[s], slopes_[s]));
+      largest = std::max(largest, sweeps.violation(a, delta[a], slopes_[s]));
     }
     std::fill(by_.begin(), by_.end(), 0.0);
     solve_gram({sweeps.regularizer, w_, free_}, gram_.data(), m, slopes_, by_, {goal, 0, 100}, f_.x.kernels());

@@ -1,5 +1,6 @@
 // What coordinate descent on  linear·δ + ½ δᵀQδ + R(w + δ)  shares, Q a matrix or sparse columns with curvatures.
 #pragma once
+#include <cmath>
 #include <vector>
 
 #include "native/finite_sum/problem.h"
@@ -19,6 +20,10 @@ struct Sweeps {
     const double l2 = regularizer.l2,
                  next = soft_threshold(curvature * here - slope, regularizer.l1) / (curvature + l2);
     return (regularizer.nonNegative && next < 0 ? 0 : next) - w[index];
+  }
+  /// Distance of coordinate `index` from stationarity at δ_a, for the slope there.
+  double violation(int64_t index, double delta, double slope) const {
+    return free[index] ? std::fabs(slope) : regularizer.violation(w[index] + delta, slope);
   }
   double penalty(const Vector& delta) const {
     double sum = 0;

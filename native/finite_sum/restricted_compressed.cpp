@@ -28,9 +28,7 @@ class CompressedModel {
     for (int64_t i = 0; i < f.n; ++i) h_.data()[i] = static_cast<float>(h[i]);
   }
 
-  double violation(int64_t j) const {
-    return sweeps_.free[j] ? std::fabs(slope[j]) : sweeps_.regularizer.violation(at(j), slope[j]);
-  }
+  double violation(int64_t j) const { return sweeps_.violation(j, delta[j], slope[j]); }
   double at(int64_t j) const { return sweeps_.w[j] + delta[j]; }
 
   /// One round of the members, or of those that are not at zero; returns the largest curvature × move.

@@ -72,8 +72,7 @@ class Model {
   double violation() const {
     double largest = 0;
     for (size_t a = 0; a < members_.size(); ++a)
-      largest = std::max(
-          largest, sweeps_.free[a] ? std::fabs(linear[a]) : sweeps_.regularizer.violation(sweeps_.w[a], linear[a]));
+      largest = std::max(largest, sweeps_.violation(static_cast<int64_t>(a), 0, linear[a]));
     return largest;
   }
 

@@ -104,12 +104,6 @@ void check_resumed(const typename A::Options& options) {
   }
 }
 
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-  double most = 0;
-  for (size_t i = 0; i < a.size(); ++i) most = std::fmax(most, std::fabs(static_cast<double>(a[i]) - b[i]));
-  return most;
-}
-
 }  // namespace
 
 TEST_CASE("fields: every instruction set, the emulated device and three of them, at odd sizes, against the reference") {

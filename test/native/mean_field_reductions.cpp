@@ -17,17 +17,6 @@
 
 using namespace meanfield;
 
-namespace {
-
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-  REQUIRE(a.size() == b.size());
-  double most = 0;
-  for (size_t i = 0; i < a.size(); ++i) most = std::max(most, std::fabs(static_cast<double>(a[i]) - b[i]));
-  return most;
-}
-
-}  // namespace
-
 TEST_CASE("fictitious play with γ = 1 and one inner step is langevin") {
   TanhModel a(37, 50, 3, 0.01, 0.01, 2, cpu_backend()), b(37, 50, 3, 0.01, 0.01, 2, cpu_backend());
   Langevin::State plain = Langevin::init(a.problem, {});

@@ -23,12 +23,6 @@ std::vector<float> run(Problem& problem, const typename A::Options& options, dou
   return problem.network.read_particles();
 }
 
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-  double most = 0;
-  for (size_t i = 0; i < a.size(); ++i) most = std::max(most, std::fabs(static_cast<double>(a[i]) - b[i]));
-  return most;
-}
-
 }  // namespace
 
 TEST_CASE("minibatches: distinct rows in order, the same for the same step, every row and pair equally often") {

@@ -1,5 +1,8 @@
 // Problems with known answers, for the tests of the mean-field family.
 #pragma once
+#include <doctest/doctest.h>
+
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -89,5 +92,13 @@ struct TanhModel {
   Network network;
   Problem problem;
 };
+
+/// The largest difference of two sets of particles.
+inline double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  double most = 0;
+  for (size_t i = 0; i < a.size(); ++i) most = std::max(most, std::fabs(static_cast<double>(a[i]) - b[i]));
+  return most;
+}
 
 }  // namespace meanfield
